@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * ledger: every mailbox balanced against the store (promise 1).  The server's side is listed by
+ * a jailed fetch started for this call; ours comes from the rows.  Unexplained is what the
+ * server holds in a watched folder or in the done folder without a row, and every row whose raw
+ * bytes are missing.  A person emptying the done folder is no fault.
+ */
+#include "ctl/ctl.h"
+
+#include <string.h>
+#include <sysexits.h>
+
+#define PAGE	200
+#define ITEMS_MOST	1000	/* named one by one; all are counted */
+
+struct balance {
+	struct ctl *ctl;
+	struct helper fetch;
+	guint index;			/* of the mailbox */
+	const char *mailbox;
+	char *identity;
+	gint64 last_good;		/* ms; -1 */
+	guint64 unexplained;
+	json_t *items;
+};
+
+static void
+unexplained(struct balance *balance, const char *folder, const char *uid, const char *why)
+{
+	if (balance->unexplained++ >= ITEMS_MOST)
+		return;
+
+	json_t *item = add_object(balance->items);
+
+	put_text(item, "folder", folder);
+	put_text(item, "uid", uid);
+	put_text(item, "why", why);
+}
+
+/* ---- the server's side ---------------------------------------------------------------- */
+
+static void
+compare_item(struct balance *balance, const char *folder, const char *uid, gint64 arrived)
+{
+	if (mail_known(balance->ctl->store, balance->mailbox, balance->identity, uid, NULL))
+		return;
+
+	/* Only we move mail to the done folder: there, nothing is merely new. */
+	bool is_done = g_strcmp0(folder, options_text(balance->ctl->options,
+		"mailboxes.%u.done_folder", balance->index)) == 0;
+
+	unexplained(balance, folder, uid, !is_done && arrived > balance->last_good ?
+		"no row yet: it arrived after the last poll" : "no row");
+}
+
+/* One page; *after moves on, NULL at the end. */
+static enum outcome
+compare_page(struct balance *balance, const char *folder, char **after, GError **error)
+{
+	g_auto(frame_auto) frame = { 0 };
+	g_autoptr(GVariantIter) items = NULL;
+	const char *why, *identity, *uid;
+	guint32 outcome;
+	guint64 size;
+	gint64 arrived;
+	gboolean more;
+	enum outcome how = helper_ask(&balance->fetch, VERB_LIST,
+		g_variant_new("(ssu)", folder, *after, (guint32) PAGE), &frame, error);
+
+	if (how != DONE)
+		return how;
+	g_variant_get(frame.body, "(u&s&sa(sxt)b)", &outcome, &why, &identity, &items, &more);
+	if (outcome != DONE)
+		return fail(error, LATER, "%s: %s", folder, why);
+	g_free(balance->identity);
+	balance->identity = g_strdup(identity);
+	g_clear_pointer(after, g_free);
+	while (g_variant_iter_next(items, "(&sxt)", &uid, &arrived, &size)) {
+		compare_item(balance, folder, uid, arrived);
+		g_free(*after);
+		*after = g_strdup(uid);
+	}
+	if (!more)
+		g_clear_pointer(after, g_free);
+	return DONE;
+}
+
+static enum outcome
+compare_folder(struct balance *balance, const char *folder, GError **error)
+{
+	g_autofree char *after = g_strdup("");
+	enum outcome how = DONE;
+
+	while (how == DONE && after)
+		how = compare_page(balance, folder, &after, error);
+	return how;
+}
+
+static GPtrArray *
+folders_of(const struct balance *balance)
+{
+	const struct options *options = balance->ctl->options;
+	GPtrArray *folders = g_ptr_array_new();
+	guint n = options_count(options, "mailboxes.%u.folders", balance->index);
+
+	for (guint i = 0; i < n; i++)
+		g_ptr_array_add(folders, (void *) options_text(options, "mailboxes.%u.folders.%u",
+			balance->index, i));
+	if (n == 0)
+		g_ptr_array_add(folders, (void *) "INBOX");
+	g_ptr_array_add(folders, (void *) options_text(options, "mailboxes.%u.done_folder",
+		balance->index));
+	return folders;
+}
+
+static gboolean
+is_same_folder(gconstpointer a, gconstpointer b)
+{
+	bool both_inbox = g_ascii_strcasecmp(a, "INBOX") == 0 &&
+		g_ascii_strcasecmp(b, "INBOX") == 0;
+
+	return both_inbox || strcmp(a, b) == 0;
+}
+
+static enum outcome
+put_unwatched(struct balance *balance, GPtrArray *watched, json_t *object, GError **error)
+{
+	g_auto(frame_auto) frame = { 0 };
+	g_autofree const char **names = NULL;
+	const char *held = options_text(balance->ctl->options, "mailboxes.%u.held_folder",
+		balance->index);
+	json_t *array = put_array(object, "unwatched_folders");
+	enum outcome how = helper_ask(&balance->fetch, VERB_FOLDERS, g_variant_new("()"), &frame,
+		error);
+
+	if (how != DONE)
+		return how;
+	g_variant_get(frame.body, "(^a&s)", &names);
+	for (gsize i = 0; names[i]; i++)
+		if (g_strcmp0(names[i], held) != 0 &&
+		    !g_ptr_array_find_with_equal_func(watched, names[i], is_same_folder, NULL))
+			add_text(array, names[i]);
+	return DONE;
+}
+
+static enum outcome
+compare_server(struct balance *balance, json_t *object, GError **error)
+{
+	g_autoptr(GPtrArray) folders = folders_of(balance);
+	enum outcome how = helper_start(balance->ctl, ROLE_FETCH, balance->index, &balance->fetch,
+		error);
+
+	if (how != DONE)
+		return how;
+	for (guint i = 0; i < folders->len && how == DONE; i++)
+		if (folders->pdata[i])
+			how = compare_folder(balance, folders->pdata[i], error);
+	if (how == DONE)
+		how = put_unwatched(balance, folders, object, error);
+	helper_stop(&balance->fetch);
+	return how;
+}
+
+/* ---- our side ------------------------------------------------------------------------- */
+
+static void
+put_accounted(struct balance *balance, json_t *object)
+{
+	struct ledger ledger = { 0 };
+
+	ledger_of(balance->ctl->store, balance->mailbox, &ledger);
+	put_int(object, "seen", (gint64) ledger.seen);
+
+	json_t *accounted = put_object(object, "accounted");
+
+	for (guint i = 0; i < kind_count; i++) {
+		g_autofree char *word = g_strdup(kind_word((enum kind) i));
+
+		g_strdelimit(word, "-", '_');
+		put_int(accounted, word, (gint64) ledger.kind[i]);
+	}
+	put_int(accounted, "held", (gint64) ledger.held);
+	put_int(accounted, "pending", (gint64) ledger.pending);
+	for (guint i = 0; ledger.missing && i < ledger.missing->len; i++) {
+		struct id id;
+		const char *text = ledger.missing->pdata[i];
+		struct mail *mail = id_parse(text, &id) ? mail_get(balance->ctl->store, id) : NULL;
+		g_autofree char *why = g_strdup_printf("mail %s: its raw bytes are missing", text);
+
+		unexplained(balance, mail ? mail->folder : "", mail ? mail->uid : "", why);
+		mail_free(mail);
+	}
+	if (ledger.missing)
+		g_ptr_array_unref(ledger.missing);
+}
+
+static int
+put_mailbox(struct ctl *ctl, json_t *array, guint index)
+{
+	g_autoptr(GError) error = NULL;
+	struct balance balance = { .ctl = ctl, .index = index, .last_good = -1,
+		.mailbox = options_text(ctl->options, "mailboxes.%u.name", index) };
+	struct mailbox *row = mailbox_get(ctl->store, balance.mailbox);
+	json_t *object = add_object(array);
+
+	if (row)
+		balance.last_good = row->last_good;
+	mailbox_free(row);
+	put_text(object, "mailbox", balance.mailbox);
+	put_text(object, "identity", NULL);	/* its place */
+	balance.items = json_array();
+
+	/* The server first: what the daemon takes in meanwhile has its row when we look for it. */
+	enum outcome how = compare_server(&balance, object, &error);
+
+	put_text(object, "identity", balance.identity);
+	put_accounted(&balance, object);
+	put_int(object, "unexplained", (gint64) balance.unexplained);
+	json_object_set_new(object, "unexplained_items", balance.items);
+	g_free(balance.identity);
+	if (how == DONE)
+		return EX_OK;
+	return ctl_fail(ctl, EX_UNAVAILABLE, balance.mailbox, "%s", error->message);
+}
+
+int
+run_ledger(struct ctl *ctl, json_t *out)
+{
+	json_t *array = put_array(out, "mailboxes");
+	int status = EX_OK;
+
+	for (guint i = 0; i < options_count(ctl->options, "mailboxes") && status == EX_OK; i++) {
+		const char *name = options_text(ctl->options, "mailboxes.%u.name", i);
+
+		if (!ctl->mailbox || g_strcmp0(ctl->mailbox, name) == 0)
+			status = put_mailbox(ctl, array, i);
+	}
+	if (status == EX_OK && ctl->mailbox && json_array_size(array) == 0)
+		return ctl_fail(ctl, EX_DATAERR, ctl->mailbox, "no such mailbox");
+	return status;
+}
+
+static void
+print_accounted(const json_t *accounted)
+{
+	const char *kind;
+	const json_t *count;
+
+	json_object_foreach((json_t *) accounted, kind, count)
+		if (json_integer_value(count) > 0)
+			print_line("  %-14s %" JSON_INTEGER_FORMAT, kind,
+				json_integer_value(count));
+}
+
+void
+print_ledger(const json_t *out)
+{
+	static const struct column fields[] = {
+		{ "mailbox", "Mailbox" }, { "identity", "Identity" }, { "seen", "Seen" },
+		{ "unexplained", "Unexplained" }, { "unwatched_folders", "Not watched" },
+	};
+	static const struct column item[] = {
+		{ "folder", "FOLDER" }, { "why", "WHY" }, { "uid", "UID" },
+	};
+	const json_t *mailbox;
+	gsize i;
+
+	json_array_foreach(json_object_get(out, "mailboxes"), i, mailbox) {
+		const json_t *items = json_object_get(mailbox, "unexplained_items");
+
+		print_fields(mailbox, fields, G_N_ELEMENTS(fields));
+		print_accounted(json_object_get(mailbox, "accounted"));
+		if (json_array_size(items) > 0)
+			print_table(items, item, G_N_ELEMENTS(item));
+	}
+}

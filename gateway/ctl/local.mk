@@ -1,0 +1,6 @@
+bin_PROGRAMS += ungcuuctl
+ungcuuctl_SOURCES = gateway/ctl/ctl.h gateway/ctl/main.c gateway/ctl/json.c gateway/ctl/print.c \
+	gateway/ctl/worker.c gateway/ctl/letter.c gateway/ctl/inspect.c gateway/ctl/tickets.c \
+	gateway/ctl/export.c gateway/ctl/queue.c gateway/ctl/history.c gateway/ctl/ledger.c \
+	gateway/ctl/status.c gateway/ctl/check.c gateway/ctl/keys.c
+ungcuuctl_LDADD = $(CTL_LIBS)

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * status: is all well?  One look at the store, the keys and the daemon's socket.  Whatever needs
+ * a person is a line under "attention", and then the exit status is 1.
+ */
+#include "crypto/crypto.h"
+#include "ctl/ctl.h"
+
+#include <dlfcn.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define DAY_MS		G_GINT64_CONSTANT(86400000)
+#define KEY_DAYS_LEAST	14
+#define POLLS_MISSED	3
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "unknown"
+#endif
+
+struct look { struct ctl *ctl; json_t *out, *attention; };
+
+gint64
+days_until(gint64 expires, gint64 now)
+{
+	if (expires < 0)
+		return -1;
+	return (expires - now) / DAY_MS - (expires < now ? 1 : 0);
+}
+
+static void
+attend(struct look *look, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void
+attend(struct look *look, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+
+	g_autofree char *text = g_strdup_vprintf(format, arguments);
+
+	va_end(arguments);
+	add_text(look->attention, text);
+}
+
+/* ---- mailboxes and mails -------------------------------------------------------------- */
+
+static void
+put_poll(struct look *look, json_t *object, guint index)
+{
+	const struct ctl *ctl = look->ctl;
+	const char *name = options_text(ctl->options, "mailboxes.%u.name", index);
+	gint64 interval = options_int(ctl->options, "mailboxes.%u.poll", index);
+	struct mailbox *row = mailbox_get(ctl->store, name);
+	gint64 last_good = row ? row->last_good : -1, lag = ctl->now - last_good;
+
+	put_text(object, "mailbox", name);
+	put_time(object, "last_poll", row ? row->last_poll : -1);
+	put_time(object, "last_good", last_good);
+	if (last_good < 0)
+		put_text(object, "lag_seconds", NULL);
+	else
+		put_int(object, "lag_seconds", lag / 1000);
+	put_text(object, "error", row ? row->error : NULL);
+	if (last_good < 0)
+		attend(look, "mailbox %s was never polled", name);
+	else if (lag > POLLS_MISSED * interval)
+		attend(look, "mailbox %s: last good poll %" G_GINT64_FORMAT " s ago", name,
+			lag / 1000);
+	mailbox_free(row);
+}
+
+static void
+put_mailboxes(struct look *look)
+{
+	struct ctl *ctl = look->ctl;
+	guint64 held = 0, pending = 0, seen = 0;
+	json_t *array = put_array(look->out, "mailboxes");
+
+	for (guint i = 0; i < options_count(ctl->options, "mailboxes"); i++) {
+		struct ledger ledger = { 0 };
+
+		put_poll(look, add_object(array), i);
+		ledger_of(ctl->store, options_text(ctl->options, "mailboxes.%u.name", i), &ledger);
+		held += ledger.held;
+		pending += ledger.pending;
+		seen += ledger.seen;
+		if (ledger.missing && ledger.missing->len > 0)
+			attend(look, "%u mails have lost their raw bytes: see ledger",
+				ledger.missing->len);
+		if (ledger.missing)
+			g_ptr_array_unref(ledger.missing);
+	}
+
+	json_t *mails = put_object(look->out, "mails");
+
+	put_int(mails, "seen", (gint64) seen);
+	put_int(mails, "pending", (gint64) pending);
+	put_int(mails, "held", (gint64) held);
+	if (held > 0)
+		attend(look, "%" G_GUINT64_FORMAT " mails are held: see hold list", held);
+}
+
+/* ---- outbox --------------------------------------------------------------------------- */
+
+static void
+put_outbox(struct look *look)
+{
+	struct store *store = look->ctl->store;
+	json_t *outbox = put_object(look->out, "outbox");
+	gint64 oldest = outgoing_oldest(store);
+
+	for (guint i = 0; i < out_state_count; i++)
+		put_int(outbox, out_state_word((enum out_state) i),
+			(gint64) outgoing_count(store, (enum out_state) i));
+	put_time(outbox, "oldest", oldest);
+	if (oldest < 0)
+		put_text(outbox, "age_seconds", NULL);
+	else
+		put_int(outbox, "age_seconds", (look->ctl->now - oldest) / 1000);
+
+	guint64 held = outgoing_count(store, OUT_HELD);
+
+	if (held > 0)
+		attend(look, "%" G_GUINT64_FORMAT " outgoing mails are held: see "
+			"queue list --state held", held);
+}
+
+/* ---- keys ----------------------------------------------------------------------------- */
+
+static void
+attend_key(struct look *look, const struct key_info *info)
+{
+	gint64 days = days_until(info->expires, look->ctl->now);
+
+	if (info->revoked)
+		attend(look, "the hotline's key is revoked");
+	else if (info->expired || (info->expires >= 0 && days < 0))
+		attend(look, "the hotline's key has expired");
+	else if (info->expires >= 0 && days < KEY_DAYS_LEAST)
+		attend(look, "the hotline's key expires in %" G_GINT64_FORMAT " days", days);
+}
+
+static void
+put_key(struct look *look, json_t *object, const struct key_info *info)
+{
+	put_text(object, "use", "hotline");
+	put_text(object, "fingerprint", info->fingerprint);
+	put_time(object, "expires", info->expires);
+	if (info->expires < 0)
+		put_text(object, "days_left", NULL);
+	else
+		put_int(object, "days_left", days_until(info->expires, look->ctl->now));
+	attend_key(look, info);
+}
+
+static void
+put_keys(struct look *look)
+{
+	const char *own = options_text(look->ctl->options, "hotline.key");
+	const char *home = options_text(look->ctl->options, "keys.home");
+	g_autoptr(GPtrArray) keys = NULL;
+	g_autoptr(GError) error = NULL;
+	json_t *array = put_array(look->out, "keys");
+
+	if (!own || !*own) {
+		attend(look, "hotline.key is not set");
+		return;
+	}
+	crypto_init();
+	if (key_list(home, own, false, &keys, &error) != DONE)
+		attend(look, "the hotline's key cannot be read: %s", error->message);
+	else if (keys->len == 0)
+		attend(look, "the hotline's key is not in keys.home");
+	for (guint i = 0; keys && i < keys->len; i++)
+		put_key(look, add_object(array), keys->pdata[i]);
+}
+
+/* ---- daemon, versions ----------------------------------------------------------------- */
+
+static void
+put_daemon(struct look *look)
+{
+	int fd = daemon_connect(look->ctl);
+
+	put_text(look->out, "daemon", fd >= 0 ? "running" : "stopped");
+	if (fd >= 0)
+		close(fd);
+	put_array(look->out, "workers");	/* the hub does not tell of them yet */
+}
+
+/* What is linked, asked of itself: the libraries' headers have homes elsewhere. */
+static const struct { const char *name, *function; } libraries[] = {
+	{ "sqlite", "sqlite3_libversion" },
+	{ "gnutls", "gnutls_check_version" },
+	{ "gpgme",  "gpgme_check_version" },
+	{ "jansson", "jansson_version_str" },
+};
+
+static void
+put_versions(struct look *look)
+{
+	json_t *versions = put_object(look->out, "versions");
+
+	put_text(versions, "ungcuu", PACKAGE_VERSION);
+	for (gsize i = 0; i < G_N_ELEMENTS(libraries); i++) {
+		void *symbol = dlsym(RTLD_DEFAULT, libraries[i].function);
+		const char *(*version)(const char *);
+
+		if (!symbol)
+			continue;
+		memcpy(&version, &symbol, sizeof version);
+		put_text(versions, libraries[i].name, version(NULL));
+	}
+}
+
+int
+run_status(struct ctl *ctl, json_t *out)
+{
+	struct look look = { ctl, out, json_array() };
+
+	put_daemon(&look);
+	put_mailboxes(&look);
+	put_outbox(&look);
+	put_int(put_object(out, "clocks"), "open", 0);
+	put_keys(&look);
+	put_versions(&look);
+	json_object_set_new(out, "attention", look.attention);
+	return json_array_size(look.attention) > 0 ? 1 : EX_OK;
+}
+
+void
+print_status(const json_t *out)
+{
+	static const struct column mailbox[] = {
+		{ "mailbox", "MAILBOX" }, { "last_good", "LAST GOOD POLL" },
+		{ "lag_seconds", "LAG S" }, { "error", "ERROR" },
+	};
+	static const struct column fields[] = {
+		{ "daemon", "Daemon" }, { "mails", "Mails" }, { "outbox", "Outbox" },
+		{ "keys", "Keys" }, { "versions", "Versions" },
+	};
+	const json_t *line;
+	gsize i;
+
+	print_table(json_object_get(out, "mailboxes"), mailbox, G_N_ELEMENTS(mailbox));
+	print_fields(out, fields, G_N_ELEMENTS(fields));
+	json_array_foreach(json_object_get(out, "attention"), i, line) {
+		g_autofree char *text = print_value(line);
+
+		print_line("ATTENTION: %s", text);
+	}
+}

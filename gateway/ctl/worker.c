@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * worker: starts a role for the length of one call, in the same jail as the daemon's, asks it
+ * and ends it. ungcuuctl takes the hub's part of the conversation, with the same checks on every
+ * frame.  Each call has processes of its own, so calls side by side do not meet.
+ */
+#include "ctl/ctl.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define START_MS	20000
+#define ANSWER_MS	300000
+#define END_MS		2000
+
+/* No worker may know another mailbox's password. */
+static struct options *
+slice_of(const struct options *all, enum role role, guint index)
+{
+	if (role == ROLE_FETCH)
+		return options_for_mailbox(all, role, index);
+	return options_slice(all, role == ROLE_MIME ? ROLE_MIME | ROLE_LETTER : role);
+}
+
+enum outcome
+helper_ended(struct helper *helper, GError **error)
+{
+	int status = 0;
+	g_autofree char *cause = NULL;
+
+	for (int waited = 0; waited < END_MS; waited += 10) {
+		pid_t pid = waitpid(helper->pid, &status, WNOHANG);
+
+		if (pid == helper->pid) {
+			helper->pid = 0;
+			death_of(status, &cause);
+			return fail(error, LATER, "%s ended: %s (its log: -v)",
+				role_row(helper->role)->name, cause);
+		}
+		g_usleep(10000);
+	}
+	return fail(error, LATER, "%s hung up", role_row(helper->role)->name);
+}
+
+/* The next frame, which must be `verb`. */
+static enum outcome
+expect(struct helper *helper, int verb, int wait_ms, struct frame *frame, GError **error)
+{
+	g_autoptr(GError) fault = NULL;
+	const char *name = role_row(helper->role)->name;
+
+	switch (peer_receive(helper->peer, frame, wait_ms, &fault)) {
+	case RECEIVED:
+		if (frame->verb == verb)
+			return DONE;
+		return fail(error, LATER, "%s: unexpected answer %s", name,
+			verbs_table[frame->verb].name);
+	case NOTHING_YET:
+		return fail(error, LATER, "%s: no answer within %d s", name, wait_ms / 1000);
+	case PEER_GONE:
+		return helper_ended(helper, error);
+	default:
+		return fail(error, LATER, "%s broke the rules: %s", name,
+			fault ? fault->message : "?");
+	}
+}
+
+enum outcome
+helper_start(const struct ctl *ctl, enum role role, guint index, struct helper *helper,
+	GError **error)
+{
+	const struct spawn_settings settings = { .syslog = !ctl->verbose,
+		.verbose = ctl->verbose ? 1 : 0, .options = ctl->options };
+	struct spawned child = { 0 };
+	g_auto(frame_auto) ready = { 0 };
+
+	*helper = (struct helper) { .role = role };
+
+	enum outcome how = spawn_role(&settings, role, index, NULL, &child, error);
+
+	if (how != DONE)
+		return how;
+	helper->pid = child.pid;
+	helper->peer = role_peer(child.fd, ROLE_HUB, role, role_row(role)->name);
+
+	struct options *slice = slice_of(ctl->options, role, index);
+	bool sent = role_send_slice(helper->peer, slice, error);
+
+	options_free(slice);
+	how = sent ? expect(helper, VERB_READY, START_MS, &ready, error) : LATER;
+	if (how != DONE)
+		helper_stop(helper);
+	return how;
+}
+
+enum outcome
+helper_ask(struct helper *helper, int verb, GVariant *body, struct frame *answer, GError **error)
+{
+	int wanted = 0;
+
+	while (wanted < N_VERBS && verbs_table[wanted].answers != verb)
+		wanted++;
+	if (wanted == N_VERBS)
+		panic("verb %s has no answer", verbs_table[verb].name);
+	if (peer_send(helper->peer, verb, body, NULL, 0, error) != DONE)
+		return LATER;
+	return expect(helper, wanted, ANSWER_MS, answer, error);
+}
+
+void
+helper_stop(struct helper *helper)
+{
+	if (helper->peer)
+		peer_free(helper->peer);
+	helper->peer = NULL;
+	/* It holds nothing that an orderly end would save: all it does durably is done by then. */
+	if (helper->pid > 0) {
+		kill(-helper->pid, SIGKILL);
+		kill(helper->pid, SIGKILL);
+		while (waitpid(helper->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	helper->pid = 0;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * answer: fills a mail the rules have decided on: recipient, language, thread, values. Relies on
+ * values.c and wording.c. No value comes from the sender: digests, counts, times and words of our
+ * own only; what a template must not be able to say (the cause of a failed decryption) is no value
+ * of any.
+ */
+#include "desk/internal.h"
+
+#include <string.h>
+
+/* ---- who ------------------------------------------------------------------------------------ */
+
+bool
+answer_is_diverted(const struct site *site, const struct letter *letter,
+	const struct verdict *verdict)
+{
+	switch (verdict->signature) {
+	case SIGNATURE_BAD:
+	case SIGNATURE_REVOKED:
+	case SIGNATURE_MISMATCH:
+		return letter->from.address != NULL &&
+			site_party_by_address(site, letter->from.address) != NULL;
+	default:
+		return false;
+	}
+}
+
+static const char *
+known_language(const char *language)
+{
+	bool known = language && (strcmp(language, "vi") == 0 || strcmp(language, "en") == 0);
+
+	return known ? language : NULL;
+}
+
+const char *
+answer_language(const struct site *site, const struct letter *letter)
+{
+	const char *from = letter->from.address;
+	const struct party *party = from ? site_party_by_address(site, from) : NULL;
+	const char *language = party ? known_language(party->language) : NULL;
+
+	if (language == NULL)
+		language = known_language(letter->language);
+	if (language == NULL && site->languages != NULL)
+		language = known_language(site->languages[0]);
+	return language ? language : "vi";
+}
+
+/* ---- values --------------------------------------------------------------------------------- */
+
+static const char *const languages[] = { "vi", "en" };
+
+static void
+add_received(GPtrArray *values, const struct facts *facts)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(languages); i++) {
+		g_autofree char *name = g_strconcat("received.", languages[i], NULL);
+		g_autofree char *time = time_for_people(facts->received, languages[i]);
+
+		values_add(values, name, time);
+	}
+}
+
+static void
+add_signature(GPtrArray *values, enum signature signature)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(languages); i++) {
+		g_autofree char *name = g_strconcat("signature.", languages[i], NULL);
+
+		values_add(values, name, signature_for_people(signature, languages[i]));
+	}
+	values_add(values, "trusted", signature == SIGNATURE_TRUSTED ? "1" : NULL);
+}
+
+static void
+add_attachments(GPtrArray *values, const struct letter *letter)
+{
+	guint n = attachment_count(letter);
+	g_autofree char *count = g_strdup_printf("%u", n);
+	guint64 size = 0;
+
+	if (n == 0)
+		return;
+	for (guint i = 0; i < letter->parts->len; i++) {
+		const struct part *p = letter->parts->pdata[i];
+
+		if (!g_uint64_checked_add(&size, size, p->size))
+			size = G_MAXUINT64;
+	}
+	values_add(values, "attachments", count);
+	for (guint i = 0; i < G_N_ELEMENTS(languages); i++) {
+		g_autofree char *name = g_strconcat("size.", languages[i], NULL);
+		g_autofree char *text = size_for_people(size, languages[i]);
+
+		values_add(values, name, text);
+	}
+}
+
+/* What each template may know. T03 is one answer for all causes: nothing that depends on the
+ * letter's inside. T04 goes to somebody who may never have seen the mail. */
+enum { KNOWS_RAW = 1, KNOWS_OWN = 2, KNOWS_SIGNATURE = 4, KNOWS_ATTACHMENTS = 8 };
+static const struct {
+	const char *template;
+	unsigned knows;
+} known[] = {
+	{ "T01", KNOWS_RAW | KNOWS_OWN | KNOWS_SIGNATURE | KNOWS_ATTACHMENTS },
+	{ "T02", KNOWS_RAW | KNOWS_OWN | KNOWS_SIGNATURE | KNOWS_ATTACHMENTS },
+	{ "T03", KNOWS_RAW },
+	{ "T04", 0 },
+	{ "T32", KNOWS_RAW | KNOWS_OWN | KNOWS_ATTACHMENTS },
+};
+
+static unsigned
+what_is_known(const char *template)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(known); i++)
+		if (strcmp(known[i].template, template) == 0)
+			return known[i].knows;
+	return 0;
+}
+
+static GPtrArray *
+values_of(const char *template, const struct facts *facts, const struct letter *letter,
+	const struct verdict *verdict)
+{
+	GPtrArray *values = values_new();
+	unsigned knows = what_is_known(template);
+
+	add_received(values, facts);
+	if (knows & KNOWS_RAW)
+		values_add(values, "sha256_raw", facts->sha256);
+	if (knows & KNOWS_OWN) {
+		g_autofree char *own = digest_hex(letter->own_sha256);
+
+		values_add(values, "sha256_own", own);
+	}
+	if (knows & KNOWS_SIGNATURE)
+		add_signature(values, verdict->signature);
+	if (knows & KNOWS_ATTACHMENTS)
+		add_attachments(values, letter);
+	return values;
+}
+
+void
+answer_fill(struct effect *mail, const struct site *site, const struct facts *facts,
+	const struct letter *letter, const struct verdict *verdict)
+{
+	mail->values = values_of(mail->word, facts, letter, verdict);
+	mail->language = g_strdup(answer_language(site, letter));
+	if (answer_is_diverted(site, letter, verdict)) {
+		const struct party *party = site_party_by_address(site, letter->from.address);
+
+		/* No thread headers either: this mailbox never saw the mail. */
+		mail->recipient = g_strdup(party->addresses[0]);
+		return;
+	}
+	mail->recipient = g_strdup(letter->from.address);
+	mail->in_reply_to = g_strdup(letter->message_id);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * desk: the decisions.  Pure: facts, letter, verdict and now go in, a plan comes out that prints as text and
+ * says why.  No I/O, no clock, no rows, no library but GLib.
+ */
+#ifndef UNGCUU_DESK_H
+#define UNGCUU_DESK_H
+
+#include "model/model.h"
+
+/* ---- classify.c ------------------------------------------------------------------------------ */
+
+/* What the mail is, and why in one line (g_free()). */
+enum kind classify(const struct site *, const struct letter *, const struct verdict *, char **why);
+/* May it be acknowledged at all (RFC 3834; own addresses, role addresses of mail systems, no single From)?
+ * why: g_free().  `inspect` prints both. */
+bool acknowledgeable(const struct site *, enum kind, const struct letter *, const struct verdict *, char **why);
+
+/* ---- clues.c: what in a letter may name a ticket ------------------------------------------------ */
+
+struct clues {
+	GPtrArray *message_ids;		/* char *: In-Reply-To and References, newest first */
+	GPtrArray *codes;		/* char *: thread codes in those ids, in To (plus-address), in a footer line */
+	GPtrArray *tags;		/* char *: ticket numbers in subject, then text */
+	GPtrArray *receipt_codes;	/* char *: receipt codes asked about */
+};
+struct clues *clues_find(const struct site *, const struct letter *);
+void clues_free(struct clues *);
+/* Message-ID of an outgoing mail, without < >: "ungcuu.CODE.RANDOM@domain of ours"; g_free(). */
+char *message_id_make(const struct site *, const char *thread_code, const char *random);
+/* hotline.reply_address with the code in place of %t, for Reply-To; NULL where none is configured.  g_free(). */
+char *reply_address_make(const struct site *, const char *thread_code);
+
+/* ---- facts: what the hub looked up for one decision ----------------------------------------------- */
+
+#define THREAD_PROOF_LIST(X) X(NONE, "none") X(TAG, "tag") X(MESSAGE_ID, "message-id") X(CODE, "code")
+#define WORDS_ENUM_PROOF(n, w) PROOF_##n,
+WORDS(thread_proof, PROOF, THREAD_PROOF_LIST)
+
+struct facts {
+	struct id mail;
+	char *sha256;			/* raw mail, hex */
+	gint64 received;		/* ms */
+	bool is_twin;			/* equal second identity with an earlier mail */
+	struct id twin_ticket;		/* its ticket or null */
+	bool same_message_id;		/* an earlier mail had this Message-ID and another body */
+	bool silent;			/* taken in without acknowledgement (adopt --silent, observe) */
+	enum thread_proof proof;	/* strongest clue that led to a ticket */
+	struct id ticket;		/* that ticket, or null */
+	char *ticket_number;
+	char *thread_address;		/* address the code was made for */
+	bool from_is_participant;	/* From has a thread or a mail on this ticket */
+	gint64 last_receipt;		/* last T32 or T03 of this ticket, ms; -1 */
+	bool acknowledged;		/* this ticket already has its acknowledgement */
+};
+void facts_clear(struct facts *);
+
+/* ---- plan.c: effects, in order ------------------------------------------------------------------------ */
+
+#define EFFECT_LIST(X) \
+	X(FILE,   "file")	/* the mail's final kind */ \
+	X(OPEN,   "open")	/* a new ticket of this kind */ \
+	X(APPEND, "append")	/* the mail joins a ticket, with relation */ \
+	X(MAIL,   "mail")	/* one outgoing mail: template, recipient, values */ \
+	X(NOTE,   "note")	/* a journal row with its reason */
+#define WORDS_ENUM_EFFECT(n, w) EFFECT_##n,
+WORDS(effect_kind, EFFECT, EFFECT_LIST)
+
+struct value { char *name, *text; };
+struct effect {
+	enum effect_kind kind;
+	enum kind mail_kind;		/* FILE */
+	char *word;			/* OPEN: ticket kind; APPEND: relation; NOTE: event name; MAIL: template */
+	char *subject, *reporter, *language;	/* OPEN; MAIL: language */
+	struct id ticket;		/* APPEND, NOTE, MAIL: null id means the one opened by this plan */
+	char *recipient;		/* MAIL */
+	char *in_reply_to;		/* MAIL: Message-ID it answers */
+	GPtrArray *values;		/* MAIL: struct value known at decision time */
+	char *why;
+};
+struct plan { GPtrArray *effects; };
+void plan_free(struct plan *);
+/* One line an effect: "open report: no ticket named".  g_free(). */
+char *plan_print(const struct plan *);
+
+/* ---- rules.c: the table of what happens to a mail ------------------------------------------------------ */
+
+struct plan *plan_mail(const struct site *, const struct facts *, const struct letter *,
+	const struct verdict *, gint64 now);
+/* A mail that could not be opened: a ticket "unreadable, by hand"; reason as held. */
+struct plan *plan_held(const struct site *, const struct facts *, const char *stage, const char *reason);
+/* Prints the rule table (make tables). g_free(). */
+char *rules_print(void);
+/* The template an acknowledgement leaves with: T01 and T02 become T33 when late. */
+const char *template_when_leaving(const struct site *, const char *template, gint64 received, gint64 now);
+
+/* ---- values: plan values to and from text for the outbox (JSON-free: name\x1ftext\x1e ...) -------------- */
+
+char *values_to_text(const GPtrArray *values);
+GPtrArray *values_from_text(const char *);
+/* A name that ends in ".vi" or ".en" is the value for that half of a mail; templates name it without. */
+GPtrArray *values_new(void);
+void values_add(GPtrArray *values, const char *name, const char *text);	/* text NULL: nothing is added */
+const char *values_get(const GPtrArray *values, const char *name);	/* or NULL */
+
+/* ---- template.c: Mustache subset; the variables are a closed set ------------------------------------------ */
+
+struct template;
+/* NEVER with "T01:12: unknown variable {{nmae}}, did you mean {{name}}".  Supported: {{v}}, {{#v}}…{{/v}},
+ * {{^v}}…{{/v}}, {{! comment}}, standalone lines.  The first line is "Subject: …", then an empty line. */
+enum outcome template_parse(const char *name, const char *text, struct template **, GError **error);
+void template_free(struct template *);
+/* Missing values are empty.  Subject on one line; body with "\n". Both g_free(). */
+enum outcome template_render(const struct template *, const GPtrArray *values, char **subject, char **body,
+	GError **error);
+/* name and help of every variable, name NULL at the end. */
+struct variable { const char *name, *help; };
+extern const struct variable template_variables[];
+/* The templates this version sends, e.g. "T01", and their languages; name NULL at the end. */
+struct template_use { const char *name, *recipient, *languages, *help; };
+extern const struct template_use template_uses[];
+/* A whole mail from a template of the site: both languages where the use says so, the recipient's first. */
+enum outcome mail_render(const struct site *, const char *template, const char *language,
+	const GPtrArray *values, char **subject, char **body, GError **error);
+/* Every template and language there, parsed and rendered once with empty and with long values; all faults
+ * as lines. NULL: none. g_strfreev(). */
+char **templates_check(const struct site *);
+
+/* ---- wording.c ------------------------------------------------------------------------------------------ */
+
+/* "10:05 ngày 22/11/2026 (UTC+7)", "22 November 2026 10:05 (UTC+7)"; g_free(). */
+char *time_for_people(gint64 ms, const char *language);
+/* The verdict in words a citizen understands; static. */
+const char *signature_for_people(enum signature, const char *language);
+const char *encryption_for_people(enum encryption, const char *language);
+/* Values every outgoing mail has: hotline name, phone, fingerprint, ticket number, … */
+GPtrArray *values_common(const struct site *, const char *ticket_number, const char *thread_code,
+	const char *receipt_code, gint64 now);
+
+#endif

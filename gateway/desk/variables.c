@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * variables: the closed set of names a template may use. None of them holds a word of the sender,
+ * and none can say why a mail could not be decrypted, or whether it was encrypted: what has no name
+ * cannot leak.
+ */
+#include "desk/internal.h"
+
+#include <string.h>
+
+#define NEAR	3	/* letters a misspelt name may differ by */
+
+/* columns: name, help */
+const struct variable template_variables[] = {
+	{ "ticket",		"number of the ticket" },
+	{ "received",		"when the mail reached us" },
+	{ "sent",		"when this mail is made" },
+	{ "hotline_id",		"short id of the hotline" },
+	{ "hotline_name",	"name of the hotline in the language of the text" },
+	{ "hotline_address",	"address of the hotline" },
+	{ "phone",		"telephone number of the hotline" },
+	{ "portal",		"address of the portal page" },
+	{ "fingerprint",	"fingerprint of the hotline's key, in groups" },
+	{ "advice",		"the site's own advice, hotline.advice" },
+	{ "evidence",		"how to hand in evidence, hotline.evidence" },
+	{ "signature",		"verdict on the mail's signature, in words" },
+	{ "trusted",		"set if the signature is by a registered key" },
+	{ "attachments",	"count of attached files; not set for none" },
+	{ "size",		"their size in all" },
+	{ "sha256_raw",		"SHA-256 of the mail as received" },
+	{ "sha256_own",		"SHA-256 of the sender's own part of it" },
+	{ "thread_code",	"secret that joins an answer to the ticket" },
+	{ "receipt_code",	"secret that asks what became of the ticket" },
+	{ NULL, NULL },
+};
+
+bool
+variable_known(const char *name)
+{
+	for (const struct variable *v = template_variables; v->name != NULL; v++)
+		if (strcmp(v->name, name) == 0)
+			return true;
+	return false;
+}
+
+const char *
+variable_nearest(const char *name)
+{
+	const char *nearest = NULL;
+	guint best = NEAR + 1;
+
+	for (const struct variable *v = template_variables; v->name != NULL; v++) {
+		guint distance = words_distance(name, v->name);
+
+		if (distance < best && distance * 2 < strlen(v->name)) {
+			best = distance;
+			nearest = v->name;
+		}
+	}
+	return nearest;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * decide: looks up the facts one decision needs, asks desk for the plan and applies it whole,
+ * inside the turn's transaction (I3).  Judges nothing itself: every "why" comes from desk.
+ */
+#include "role/hub.h"
+
+#include <string.h>
+#include <syslog.h>
+
+#define UTC_OFFSET_S (7 * 3600)		/* Asia/Ho_Chi_Minh, no summer time */
+
+/* ---- facts --------------------------------------------------------------- */
+
+static bool
+by_code(struct hub *hub, const char *code, struct facts *facts)
+{
+	char *address = NULL;
+
+	if (!thread_find(hub->store, code, &facts->ticket, &address))
+		return false;
+	facts->thread_address = address;
+	facts->proof = PROOF_CODE;
+	return true;
+}
+
+static bool
+by_message_id(struct hub *hub, const char *message_id, struct facts *facts)
+{
+	struct outgoing *out;
+	struct mail *mail;
+	struct id id;
+
+	if (outgoing_by_message_id(hub->store, message_id, &id) &&
+	    (out = outgoing_get(hub->store, id)) != NULL) {
+		facts->ticket = out->ticket;
+		facts->thread_address = g_strdup(out->recipient);
+		outgoing_free(out);
+	} else if (mail_by_message_id(hub->store, message_id, &id) &&
+	    (mail = mail_get(hub->store, id)) != NULL) {
+		facts->ticket = mail->ticket;
+		mail_free(mail);
+	}
+	if (id_is_null(facts->ticket))
+		return false;
+	facts->proof = PROOF_MESSAGE_ID;
+	return true;
+}
+
+static bool
+by_tag(struct hub *hub, const char *tag, struct facts *facts)
+{
+	struct ticket *ticket = ticket_by_number(hub->store, tag);
+
+	if (ticket == NULL)
+		return false;
+	facts->ticket = ticket->id;
+	facts->proof = PROOF_TAG;
+	ticket_free(ticket);
+	return true;
+}
+
+static bool
+first_that(struct hub *hub, const GPtrArray *clues, struct facts *facts,
+	bool (*found)(struct hub *, const char *, struct facts *))
+{
+	for (guint i = 0; i < clues->len; i++)
+		if (found(hub, clues->pdata[i], facts))
+			return true;
+	return false;
+}
+
+static void
+facts_of_ticket(struct hub *hub, const struct letter *letter, struct facts *facts)
+{
+	struct ticket *ticket = ticket_get(hub->store, facts->ticket);
+
+	if (ticket == NULL)
+		return;
+	facts->ticket_number = g_strdup(ticket->number);
+	ticket_free(ticket);
+	facts->from_is_participant = letter->from.address != NULL &&
+		thread_has_address(hub->store, facts->ticket, letter->from.address);
+	facts->last_receipt = MAX(outgoing_last(hub->store, facts->ticket, "T32"),
+		outgoing_last(hub->store, facts->ticket, "T03"));
+}
+
+/* A mail that was held has its ticket before it is read; it may have been answered then. */
+static bool
+is_acknowledged(struct hub *hub, const struct mail *mail)
+{
+	static const char *const acknowledgements[] = { "T01", "T02", "T03", "T04", "T33" };
+
+	for (guint i = 0; i < G_N_ELEMENTS(acknowledgements) && !id_is_null(mail->ticket); i++)
+		if (outgoing_last(hub->store, mail->ticket, acknowledgements[i]) >= 0)
+			return true;
+	return false;
+}
+
+static void
+facts_gather(struct hub *hub, const struct mail *mail, const struct letter *letter,
+	struct facts *facts)
+{
+	struct clues *clues = clues_find(hub->site, letter);
+	struct mail *twin;
+	struct id id;
+
+	facts->mail = mail->id;
+	facts->sha256 = g_strdup(mail->sha256);
+	facts->received = MIN(mail->arrived, mail->received);
+	facts->last_receipt = -1;
+	facts->silent = hub->site->observe;
+	facts->acknowledged = is_acknowledged(hub, mail);
+	facts->is_twin = mail_twin(hub->store, mail->id, &id);
+	if (facts->is_twin && (twin = mail_get(hub->store, id)) != NULL) {
+		facts->twin_ticket = twin->ticket;
+		mail_free(twin);
+	}
+	facts->same_message_id = mail_same_message_id(hub->store, mail->id, &id);
+	if (first_that(hub, clues->codes, facts, by_code) ||
+	    first_that(hub, clues->message_ids, facts, by_message_id) ||
+	    first_that(hub, clues->tags, facts, by_tag))
+		facts_of_ticket(hub, letter, facts);
+	clues_free(clues);
+}
+
+/* ---- effects ------------------------------------------------------------- */
+
+static void
+ticket_fill(struct hub *hub, struct ticket *ticket, const struct effect *effect,
+	const struct verdict *verdict)
+{
+	g_free(ticket->kind);
+	g_free(ticket->subject);
+	g_free(ticket->reporter);
+	g_free(ticket->language);
+	g_free(ticket->signature);
+	g_free(ticket->encryption);
+	ticket->kind = g_strdup(effect->word);
+	ticket->subject = g_strdup(effect->subject);
+	ticket->reporter = g_strdup(effect->reporter);
+	ticket->language = g_strdup(effect->language);
+	ticket->signature = g_strdup(signature_word(verdict->signature));
+	ticket->encryption = g_strdup(encryption_word(verdict->encryption));
+	ticket->updated = hub->now;
+}
+
+/* A mail that was held already has its ticket: it becomes the report it is. */
+static void
+apply_open(struct hub *hub, struct mail *mail, const struct effect *effect,
+	const struct verdict *verdict)
+{
+	g_autoptr(GDateTime) local =
+		g_date_time_new_from_unix_utc(hub->now / 1000 + UTC_OFFSET_S);
+	struct ticket *ticket = id_is_null(mail->ticket) ? NULL :
+		ticket_get(hub->store, mail->ticket);
+	bool fresh = ticket == NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (fresh)
+		ticket = g_new0(struct ticket, 1);
+	ticket_fill(hub, ticket, effect, verdict);
+	if (fresh) {
+		ticket->state = TICKET_RECEIVED;
+		ticket->profile = g_strdup(hub->site->profile);
+		ticket->created = hub->now;
+		ticket->reports = 1;
+		hub_must(ticket_add(hub->store, ticket, hub->site->ticket_format, hub->site->id,
+			g_date_time_get_year(local), &error), &error, "ticket");
+	} else {
+		hub_must(ticket_put(hub->store, ticket, &error), &error, "ticket");
+	}
+	mail->ticket = ticket->id;
+	g_free(mail->relation);
+	mail->relation = g_strdup("first");
+	hub_journal(hub, ticket->id, mail->id, fresh ? "ticket-opened" : "ticket-read",
+		effect->why);
+	log_event(LOG_NOTICE, "ticket", "ticket=%s kind=%s state=%s", ticket->number, effect->word,
+		ticket_state_word(ticket->state));
+	ticket_free(ticket);
+}
+
+static void
+apply_append(struct hub *hub, struct mail *mail, const struct effect *effect)
+{
+	struct ticket *ticket = ticket_get(hub->store, effect->ticket);
+	g_autoptr(GError) error = NULL;
+
+	if (ticket == NULL)
+		panic("a plan appends to a ticket that is not there");
+	ticket->updated = hub->now;
+	hub_must(ticket_put(hub->store, ticket, &error), &error, "ticket");
+	mail->ticket = ticket->id;
+	g_free(mail->relation);
+	mail->relation = g_strdup(effect->word);
+	hub_journal(hub, ticket->id, mail->id, "appended", effect->why);
+	ticket_free(ticket);
+}
+
+static void
+apply(struct hub *hub, struct mail *mail, const struct plan *plan, const struct verdict *verdict)
+{
+	for (guint i = 0; i < plan->effects->len; i++) {
+		const struct effect *effect = plan->effects->pdata[i];
+		struct id ticket = id_is_null(effect->ticket) ? mail->ticket : effect->ticket;
+
+		switch (effect->kind) {
+		case EFFECT_FILE:
+			mail->kind = (int)effect->mail_kind;
+			hub_journal(hub, ticket, mail->id, kind_word(effect->mail_kind),
+				effect->why);
+			break;
+		case EFFECT_OPEN: apply_open(hub, mail, effect, verdict); break;
+		case EFFECT_APPEND: apply_append(hub, mail, effect); break;
+		case EFFECT_MAIL: outbox_plan(hub, effect, mail, ticket); break;
+		case EFFECT_NOTE:
+			hub_journal(hub, ticket, mail->id, effect->word, effect->why);
+			break;
+		case effect_kind_count: panic("no such effect");
+		}
+	}
+}
+
+/* ---- the two decisions --------------------------------------------------- */
+
+void
+decide_mail(struct hub *hub, struct mail *mail)
+{
+	g_autoptr(GError) error = NULL;
+	struct verdict verdict = { 0 };
+	g_autoptr(letter_auto) letter = mail_letter(hub->store, mail->id, &verdict, &error);
+	struct facts facts = { 0 };
+	struct plan *plan;
+
+	if (letter == NULL) {
+		job_event(hub, mail, MAIL_EVENT_REFUSED, "store",
+			error != NULL ? error->message : "its letter is not there");
+		return;
+	}
+	facts_gather(hub, mail, letter, &facts);
+	plan = plan_mail(hub->site, &facts, letter, &verdict, hub->now);
+	apply(hub, mail, plan, &verdict);
+	job_event(hub, mail, MAIL_EVENT_DECIDED, NULL, NULL);
+	plan_free(plan);
+	facts_clear(&facts);
+	verdict_clear(&verdict);
+}
+
+/* A mail that goes to hold: a ticket "unreadable, by hand", once. */
+void
+decide_held(struct hub *hub, struct mail *mail)
+{
+	struct verdict verdict = verdict_worst(LAYER_PLAIN);
+	struct facts facts = { .mail = mail->id, .received = mail->received, .last_receipt = -1 };
+	struct plan *plan;
+
+	if (!id_is_null(mail->ticket))
+		return;
+	plan = plan_held(hub->site, &facts, mail->stage, mail->reason);
+	apply(hub, mail, plan, &verdict);
+	plan_free(plan);
+}

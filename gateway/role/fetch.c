@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * fetch: the role that sees raw, unopened mail of one mailbox.  Lists it, seals a mail with the
+ * key of its blob into the descriptor the hub made, moves it to the done folder when told.
+ * Relies on transport/ for the mailbox, on base for sealing.  Blocking, one request at a time.
+ * Decides nothing: whatever fails is answered with an outcome and a reason.  Never sees the
+ * store key, the database or a letter.
+ */
+#include "role/role.h"
+#include "transport/transport.h"
+
+#include <string.h>
+
+#define MEMORY		1073741824	/* bytes of address space: folders of two million mails */
+#define PAGE_MAX	FRAME_ARRAY_MAX
+#define PAGE_BYTES	(FRAME_MAX - 4096)
+#define WHY_MAX		500		/* bytes of a reason in a frame */
+
+static struct source_settings settings;		/* its texts live as long as the process */
+static struct source *mailbox;
+
+/* ---- answers ------------------------------------------------------------------------------ */
+
+/* A reason fit for a frame: short, valid UTF-8. */
+static char *
+reason(const GError *error)
+{
+	g_autofree char *cut = g_strndup(error ? error->message : "", WHY_MAX);
+
+	return g_utf8_make_valid(cut, -1);
+}
+
+/* The hub is gone when this fails: the loop of worker_main() notices. */
+static void
+answer(struct peer *hub, int verb, GVariant *body)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (peer_send(hub, verb, body, NULL, 0, &error) != DONE)
+		log_event(5, "answer-lost", "verb=%s", verbs_table[verb].name);
+}
+
+/* Opened at the first request, and again after it could not be. */
+static enum outcome
+open_mailbox(GError **error)
+{
+	return mailbox ? DONE : source_open(&settings, &mailbox, error);
+}
+
+/* ---- LIST ----------------------------------------------------------------------------------- */
+
+/* Puts in what fits a frame; the rest is asked for next. */
+static GVariant *
+page(const GPtrArray *found, bool *more)
+{
+	GVariantBuilder items;
+	gsize bytes = 0;
+
+	g_variant_builder_init(&items, G_VARIANT_TYPE("a(sxt)"));
+	for (guint i = 0; i < found->len; i++) {
+		const struct found *mail = found->pdata[i];
+
+		bytes += strlen(mail->uid) + 32;	/* numbers, padding, offsets */
+		if (bytes > PAGE_BYTES) {
+			*more = true;
+			break;
+		}
+		g_variant_builder_add(&items, "(sxt)", mail->uid, mail->arrived, mail->size);
+	}
+	return g_variant_builder_end(&items);
+}
+
+static void
+serve_list(struct peer *hub, struct frame *frame)
+{
+	const char *folder, *after;
+	guint32 max;
+	bool more = false;
+	g_autoptr(GPtrArray) found = NULL;
+	g_autofree char *identity = NULL;
+	g_autoptr(GError) error = NULL;
+
+	g_variant_get(frame->body, "(&s&su)", &folder, &after, &max);
+
+	enum outcome how = open_mailbox(&error);
+
+	if (how == DONE)
+		how = source_list(mailbox, folder, after, MIN(max, PAGE_MAX), &found, &more,
+			&identity, &error);
+	if (how != DONE) {
+		g_clear_pointer(&found, g_ptr_array_unref);
+		found = g_ptr_array_new();
+		more = false;
+	}
+
+	g_autofree char *why = reason(error);
+	GVariant *items = page(found, &more);
+
+	answer(hub, VERB_LISTED, g_variant_new("(uss@a(sxt)b)", (guint32) how, why,
+		identity ? identity : "", items, (gboolean) more));
+}
+
+/* ---- TAKE ----------------------------------------------------------------------------- */
+
+static enum outcome
+put_sealed(void *data, const void *bytes, gsize size, GError **error)
+{
+	return sealer_put(data, bytes, size, error);
+}
+
+struct taken { guint64 size; guint8 sha256[DIGEST_SIZE]; };
+
+static enum outcome
+take(const char *folder, const char *uid, guint64 max, struct sealer *sealer, struct taken *taken,
+	GError **error)
+{
+	enum outcome how = open_mailbox(error);
+
+	if (how == DONE)
+		how = source_take(mailbox, folder, uid, max, put_sealed, sealer, error);
+	if (how == DONE)
+		how = sealer_end(sealer, &taken->size, taken->sha256, error);
+	return how;
+}
+
+static bool
+copy_bytes(GVariant *from, void *to, gsize size)
+{
+	gsize n;
+	const void *bytes = g_variant_get_fixed_array(from, &n, 1);
+
+	if (n == size)
+		memcpy(to, bytes, size);
+	return n == size;
+}
+
+static void
+serve_take(struct peer *hub, struct frame *frame)
+{
+	const char *folder, *uid;
+	guint64 max;
+	g_autoptr(GVariant) id = NULL, key = NULL;
+	struct id blob;
+	guint8 secret[32];
+	struct taken taken = { 0 };
+	g_autoptr(GError) error = NULL;
+	enum outcome how;
+
+	g_variant_get(frame->body, "(&s&st@ay@ay)", &folder, &uid, &max, &id, &key);
+	if (copy_bytes(id, blob.b, sizeof blob.b) && copy_bytes(key, secret, sizeof secret)) {
+		struct sealer *sealer = sealer_new(frame->fds[0], secret, blob);
+
+		how = take(folder, uid, max, sealer, &taken, &error);
+		sealer_free(sealer);
+	} else {
+		how = fail(&error, NEVER, "take: id or key of a wrong size");
+	}
+	wipe(secret, sizeof secret);
+	/* The frame's body is ours alone: the key must not stay in freed memory. */
+	wipe((void *) g_variant_get_data(key), g_variant_get_size(key));
+
+	g_autofree char *why = reason(error);
+
+	answer(hub, VERB_TAKEN, g_variant_new("(ust@ay)", (guint32) how, why, taken.size,
+		g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, taken.sha256,
+			how == DONE ? DIGEST_SIZE : 0, 1)));
+}
+
+/* ---- SETTLE, FOLDERS, CHECK ----------------------------------------------------------- */
+
+static void
+serve_settle(struct peer *hub, struct frame *frame)
+{
+	const char *folder;
+	g_autofree const char **uids = NULL;
+	GVariantBuilder items;
+	gsize bytes = 0;
+	g_autoptr(GError) error = NULL;
+
+	g_variant_get(frame->body, "(&s^a&s)", &folder, &uids);
+	g_variant_builder_init(&items, G_VARIANT_TYPE("a(sus)"));
+
+	enum outcome how = open_mailbox(&error);
+
+	/* What the answer has no room for is left for the next request: unnamed, unmoved. */
+	for (gsize i = 0; how == DONE && uids[i]; i++) {
+		g_autoptr(GError) fault = NULL;
+
+		bytes += strlen(uids[i]) + WHY_MAX + 32;
+		if (bytes > PAGE_BYTES)
+			break;
+
+		enum outcome moved = source_settle(mailbox, folder, uids[i], &fault);
+		g_autofree char *why = reason(fault);
+
+		bytes -= WHY_MAX - strlen(why);
+		g_variant_builder_add(&items, "(sus)", uids[i], (guint32) moved, why);
+	}
+
+	g_autofree char *why = reason(error);
+
+	answer(hub, VERB_SETTLED, g_variant_new("(us@a(sus))", (guint32) how, why,
+		g_variant_builder_end(&items)));
+}
+
+/* As many lines as fit; what is cut is said. */
+static GVariant *
+lines(char **texts)
+{
+	GVariantBuilder items;
+	gsize bytes = 0;
+
+	g_variant_builder_init(&items, G_VARIANT_TYPE("as"));
+	for (gsize i = 0; texts[i]; i++) {
+		bytes += strlen(texts[i]) + 8;
+		if (bytes > PAGE_BYTES || i + 2 > FRAME_ARRAY_MAX) {
+			log_event(4, "answer-cut", "lines=%" G_GSIZE_FORMAT, i);
+			break;
+		}
+		g_variant_builder_add(&items, "s", texts[i]);
+	}
+	return g_variant_new("(@as)", g_variant_builder_end(&items));
+}
+
+static void
+serve_folders(struct peer *hub, struct frame *frame)
+{
+	static char *none[] = { NULL };
+	g_auto(GStrv) names = open_mailbox(NULL) == DONE ? source_folders(mailbox) : NULL;
+
+	(void) frame;
+	answer(hub, VERB_FOLDERED, lines(names ? names : none));
+}
+
+static void
+serve_check(struct peer *hub, struct frame *frame)
+{
+	g_auto(GStrv) texts = source_check(&settings);
+
+	(void) frame;
+	answer(hub, VERB_CHECKED, lines(texts));
+}
+
+static const struct { int verb; void (*serve)(struct peer *, struct frame *); } services[] = {
+	{ VERB_LIST,    serve_list },
+	{ VERB_TAKE,    serve_take },
+	{ VERB_SETTLE,  serve_settle },
+	{ VERB_FOLDERS, serve_folders },
+	{ VERB_CHECK,   serve_check },
+};
+
+static void
+serve(struct peer *hub, struct frame *frame)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(services); i++)
+		if (services[i].verb == frame->verb)
+			services[i].serve(hub, frame);
+}
+
+/* ---- start ---------------------------------------------------------------------------- */
+
+/* The slice holds the one mailbox this process is for. */
+static bool
+configure(const struct options *options, GError **error)
+{
+	const char *type = options_text(options, "mailboxes.0.type");
+
+	if (!type) {
+		fail(error, NEVER, "no mailbox in the slice");
+		return false;
+	}
+	g_clear_pointer(&mailbox, source_close);
+	settings.type = g_strdup(type);
+	settings.path = g_strdup(options_text(options, "mailboxes.0.path"));
+	settings.done_folder = g_strdup(options_text(options, "mailboxes.0.done_folder"));
+	settings.held_folder = g_strdup(options_text(options, "mailboxes.0.held_folder"));
+	return true;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct worker fetch = {
+		.role = ROLE_FETCH, .memory = MEMORY, .configure = configure, .serve = serve,
+	};
+
+	return worker_main(&fetch, argc, argv);
+}

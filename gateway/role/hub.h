@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * hub.h: private to the hub program.  One event loop, one writer of the store, the only clock.
+ * The files: hub.c (loop, turns, links), intake.c (mailboxes), job.c (life of a mail), decide.c
+ * (facts, plans applied), outbox.c (outgoing mail), child.c (letter processes), control.c
+ * (ungcuuctl), moves.c (tables).
+ */
+#ifndef UNGCUU_ROLE_HUB_H
+#define UNGCUU_ROLE_HUB_H
+
+#include "role/role.h"
+#include "store/store.h"
+
+/* ---- moves.c: every (state, event) pair of a mail's life; no row means "refuse and log"  */
+
+#define MAIL_EVENT_LIST(X) \
+	X(START,      "start")		/* an attempt begins, counted before it does */ \
+	X(OPENED,     "opened")		/* letter and verdict are there */ \
+	X(DECIDED,    "decided")	/* the plan was applied */ \
+	X(REFUSED,    "refused")	/* a named limit, or the stored bytes are not sound */ \
+	X(LATER,      "later")		/* not now: no worker, no disk */ \
+	X(DEATH,      "death")		/* a counted death, one more allowed */ \
+	X(LAST_DEATH, "last-death")	/* a counted death too many, or an end while alone */ \
+	X(END,        "end")		/* an unexplained end */ \
+	X(REFUND,     "refund")		/* an orderly stop took the attempt back */ \
+	X(RETRY,      "retry")		/* a person says: again */
+#define WORDS_ENUM_MAIL_EVENT(n, w) MAIL_EVENT_##n,
+WORDS(mail_event, MAIL_EVENT, MAIL_EVENT_LIST)
+
+#define OUT_EVENT_LIST(X) \
+	X(START,      "start") \
+	X(PROTECTED,  "protected")	/* the finished bytes are stored */ \
+	X(ACCEPTED,   "accepted")	/* by the server, durably */ \
+	X(REFUSED,    "refused")	/* 5xx, or it cannot be made */ \
+	X(LATER,      "later") \
+	X(DEATH,      "death") \
+	X(LAST_DEATH, "last-death") \
+	X(END,        "end") \
+	X(REFUND,     "refund") \
+	X(LATE,       "late")		/* it must say that it leaves late: made anew */ \
+	X(RETRY,      "retry")
+#define WORDS_ENUM_OUT_EVENT(n, w) OUT_EVENT_##n,
+WORDS(out_event, OUT_EVENT, OUT_EVENT_LIST)
+
+/* The next state, or -1: refused. */
+int mail_move(enum mail_state, enum mail_event);
+int out_move(enum out_state, enum out_event);
+/* Both whole matrices, for `make tables` and the golden file; g_free(). */
+char *moves_print(void);
+
+/* ---- hub.c --------------------------------------------------------------- */
+
+struct child;
+struct intake;
+struct mail_job;
+struct out_job;
+
+/* One socket of the loop. */
+struct link {
+	enum role role;			/* of the other side */
+	guint index, generation;
+	struct peer *peer;
+	gint64 deadline;		/* of what it was asked, ms; -1: nothing asked */
+	bool closed;			/* hung up; its GONE is still to come */
+	bool dropped;			/* to be freed after this turn */
+	bool overdue;			/* past its deadline or broke the rules: its end counts */
+	bool renewed;			/* we asked for its end */
+	struct child *child;		/* ROLE_LETTER */
+};
+
+struct hub;
+typedef void hub_action(struct hub *, void *data);
+
+struct hub {
+	struct options *options;
+	struct site *site;
+	struct store *store;
+	GPtrArray *links;		/* struct link */
+	struct link *supervisor;
+	int control_fd;
+	GArray *actions;		/* what the turn's commit releases */
+	gint64 now;			/* of this turn, ms */
+	guint next_job;
+	guint letters;			/* of this zygote */
+	GPtrArray *children;		/* struct child under way */
+	GPtrArray *boxes;		/* struct intake */
+	GPtrArray *mail_jobs;		/* struct mail_job: letters being opened */
+	GPtrArray *out_jobs;		/* struct out_job */
+	bool once, stopping, finished, again;
+	gint64 stop_deadline;
+	bool trouble;			/* held or failed in this run: exit 1 */
+	bool solo;			/* a mail is being retried alone */
+	bool mail_blocked, out_blocked;	/* something is due but its worker is busy or away */
+};
+
+/* Runs `run(hub, data)` after the turn's commit, in order. */
+void hub_after_commit(struct hub *, hub_action *run, void *data);
+/* The link of a worker that is there and whose request queue is shorter than `depth`; or NULL. */
+struct link *hub_worker(struct hub *, enum role, guint index, guint depth);
+struct link *hub_idle_keys(struct hub *);
+struct link *hub_link_new(struct hub *, enum role, guint index, guint generation, int fd);
+void hub_link_drop(struct link *);
+void hub_link_read(struct hub *, struct link *);	/* what lies there now */
+/* Sends after the commit; the body is sunk, the fds are duplicated.  deadline_ms from now. */
+void hub_request(struct hub *, struct link *, int verb, GVariant *body, const int *fds, guint n_fds,
+	gint64 deadline_ms);
+int hub_dup(int fd);			/* close-on-exec; fatal() without descriptors */
+/* Asks the supervisor to end and restart a worker. */
+void hub_renew(struct hub *, struct link *);
+/* In a turn, a store verb that fails ends the hub: the set starts anew with what was last
+ * committed. */
+void hub_must(enum outcome, GError **error, const char *what);
+void hub_journal(struct hub *, struct id ticket, struct id mail, const char *event,
+	const char *why);
+
+/* ---- child.c: one letter process ----------------------------------------- */
+
+enum child_end { CHILD_ANSWERED, CHILD_DIED, CHILD_ENDED, CHILD_UNAVAILABLE };
+typedef void child_done(struct hub *, void *data, enum child_end, enum outcome, const char *why);
+struct child_request {
+	int verb;
+	GVariant *body;			/* floating */
+	int fds[3];			/* owned by the request; closed when it is sent */
+	guint n_fds;
+	int results[2];			/* of those, memfds to freeze before `done`; -1 */
+	child_done *done;
+	void *data;
+};
+bool child_possible(struct hub *);
+void child_work(struct hub *);
+void child_start(struct hub *, struct child_request *);
+void child_answered(struct hub *, struct link *, struct frame *);
+void child_spawned(struct hub *, struct link *zygote, struct frame *);
+void child_ended(struct hub *, struct link *zygote, struct frame *);
+void child_broken(struct hub *, struct child *, const char *why);	/* broke the frame rules */
+void child_zygote_gone(struct hub *, bool ours);
+GPtrArray *child_list_new(void);
+
+/* ---- intake.c ------------------------------------------------------------ */
+
+void intake_start(struct hub *);
+void intake_stop(struct hub *);
+void intake_work(struct hub *);
+gint64 intake_next(struct hub *);
+/* A poll is under way, or --once has not polled yet. */
+bool intake_busy(struct hub *);
+void intake_listed(struct hub *, struct link *, struct frame *);
+void intake_taken(struct hub *, struct link *, struct frame *);
+void intake_settled(struct hub *, struct link *, struct frame *);
+void intake_gone(struct hub *, guint index, const char *cause);
+
+/* ---- job.c, decide.c ----------------------------------------------------- */
+
+/* After a start: attempts that were under way when the last hub ended. */
+void job_recover(struct hub *, enum death);
+void job_work(struct hub *);
+void job_refund(struct hub *);
+/* Moves the row, counts, writes the journal; `why` for held and later. */
+void job_event(struct hub *, struct mail *, enum mail_event, const char *stage, const char *why);
+char *job_retry(struct hub *, const char *id_text, int *exit_code);	/* JSON for ungcuuctl */
+void decide_mail(struct hub *, struct mail *);
+void decide_held(struct hub *, struct mail *);
+
+/* ---- outbox.c ------------------------------------------------------------ */
+
+void outbox_recover(struct hub *, enum death);
+void outbox_work(struct hub *);
+void outbox_refund(struct hub *);
+void outbox_signed(struct hub *, struct link *, struct frame *);
+void outbox_sent(struct hub *, struct link *, struct frame *);
+void outbox_gone(struct hub *, enum role, guint index, enum death, const char *cause);
+/* One outgoing mail of a plan. */
+void outbox_plan(struct hub *, const struct effect *, const struct mail *, struct id ticket);
+char *outbox_retry(struct hub *, const char *id_text, int *exit_code);
+
+/* ---- control.c ----------------------------------------------------------- */
+
+void control_open(struct hub *);
+void control_accept(struct hub *);
+void control_request(struct hub *, struct link *, struct frame *);
+char *control_refusal(const char *what, const char *why);	/* JSON; g_free() */
+char *control_retried(const char *id);
+
+#endif

@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * intake: one state machine per mailbox: list what the server has, take what has no row yet, and
+ * only when a committed turn has made it durable ask for the server copy to be moved (I1).  A
+ * mail that cannot be taken is left where it is and does not stop the others.  Relies on fetch
+ * for every byte and on the store's ledger for what is known; never trusts \Seen, order or
+ * counts.
+ */
+#include "role/hub.h"
+
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define PAGE 200			/* items asked per LIST */
+#define TAKES 8				/* TAKE requests on their way */
+#define SETTLE_BATCH 100		/* moves asked at once */
+#define ANSWER_MS 300000		/* a fetch that is silent this long is ended */
+#define BACKOFF_MAX 900000
+
+enum phase { PHASE_IDLE, PHASE_LISTING, PHASE_TAKING, PHASE_SETTLING };
+
+struct wanted {
+	char *uid;
+	const char *folder;		/* of box->folders */
+	gint64 arrived;
+	struct blob blob;
+};
+
+struct intake {
+	char *name, *type;
+	guint index;
+	enum phase phase;
+	gint64 next_poll, interval, adopt_since, backoff;
+	guint64 max_size;
+	GPtrArray *folders;
+	guint folder;
+	char *after, *identity;
+	bool more, failed;
+	GQueue wanted;			/* struct wanted: to be taken */
+	GQueue taking;			/* struct wanted: asked for, in order */
+	guint moved;			/* of this poll's last SETTLE */
+	guint polls;
+	struct mailbox *row;
+};
+
+static void
+wanted_free(void *data)
+{
+	struct wanted *wanted = data;
+
+	if (wanted->blob.fd >= 0)
+		blob_clear(&wanted->blob);
+	g_free(wanted->uid);
+	g_free(wanted);
+}
+
+static void
+intake_free(void *data)
+{
+	struct intake *box = data;
+
+	g_queue_clear_full(&box->wanted, wanted_free);
+	g_queue_clear_full(&box->taking, wanted_free);
+	g_ptr_array_unref(box->folders);
+	mailbox_free(box->row);
+	g_free(box->name);
+	g_free(box->type);
+	g_free(box->after);
+	g_free(box->identity);
+	g_free(box);
+}
+
+static struct intake *
+intake_new(const struct hub *hub, guint index)
+{
+	struct intake *box = g_new0(struct intake, 1);
+	const struct options *options = hub->options;
+
+	box->index = index;
+	box->name = g_strdup(options_text(options, "mailboxes.%u.name", index));
+	box->type = g_strdup(options_text(options, "mailboxes.%u.type", index));
+	box->interval = options_int(options, "mailboxes.%u.poll", index);
+	box->adopt_since = options_int(options, "mailboxes.%u.adopt_since", index);
+	box->max_size = (guint64)options_int(options, "policy.max_size");
+	box->folders = g_ptr_array_new_with_free_func(g_free);
+	for (guint i = 0; i < options_count(options, "mailboxes.%u.folders", index); i++)
+		g_ptr_array_add(box->folders, g_strdup(options_text(options,
+			"mailboxes.%u.folders.%u", index, i)));
+	if (box->folders->len == 0)
+		g_ptr_array_add(box->folders, g_strdup("INBOX"));
+	box->row = mailbox_get(hub->store, box->name);
+	return box;
+}
+
+/* After the start and after a reload; polls at once. */
+void
+intake_start(struct hub *hub)
+{
+	if (hub->boxes != NULL)
+		g_ptr_array_unref(hub->boxes);
+	hub->boxes = g_ptr_array_new_with_free_func(intake_free);
+	for (guint i = 0; i < options_count(hub->options, "mailboxes"); i++)
+		g_ptr_array_add(hub->boxes, intake_new(hub, i));
+}
+
+void
+intake_stop(struct hub *hub)
+{
+	for (guint i = 0; i < hub->boxes->len; i++) {
+		struct intake *box = hub->boxes->pdata[i];
+
+		g_queue_clear_full(&box->wanted, wanted_free);
+	}
+}
+
+static void
+row_put(struct hub *hub, struct intake *box)
+{
+	g_autoptr(GError) error = NULL;
+
+	hub_must(mailbox_put(hub->store, box->row, &error), &error, "mailbox");
+}
+
+static void
+poll_ended(struct hub *hub, struct intake *box)
+{
+	box->phase = PHASE_IDLE;
+	box->polls++;
+	g_clear_pointer(&box->row->error, g_free);
+	box->row->last_good = hub->now;
+	box->row->floor = -1;
+	box->backoff = 0;
+	box->next_poll = hub->now + box->interval;
+	row_put(hub, box);
+}
+
+static void
+poll_failed(struct hub *hub, struct intake *box, const char *why)
+{
+	g_autofree char *quoted = log_quote(why);
+
+	log_event(LOG_WARNING, "poll-failed", "mailbox=%s why=%s", box->name, quoted);
+	g_queue_clear_full(&box->wanted, wanted_free);
+	g_queue_clear_full(&box->taking, wanted_free);
+	box->failed = true;
+	box->phase = PHASE_IDLE;
+	box->polls++;
+	box->backoff = box->backoff == 0 ? 1000 : MIN(box->backoff * 2, BACKOFF_MAX);
+	box->next_poll = hub->now + MIN(box->backoff, MAX(box->interval, 1000));
+	g_free(box->row->error);
+	box->row->error = g_strdup(why);
+	row_put(hub, box);
+	if (hub->once)
+		hub->trouble = true;
+}
+
+static void
+poll_through(struct hub *hub, struct intake *box)
+{
+	if (box->failed)
+		poll_failed(hub, box, "some mails could not be taken");
+	else
+		poll_ended(hub, box);
+}
+
+/* ---- listing ------------------------------------------------------------- */
+
+static void
+list_ask(struct hub *hub, struct intake *box, struct link *link)
+{
+	box->phase = PHASE_LISTING;
+	hub_request(hub, link, VERB_LIST, g_variant_new("(ssu)", box->folders->pdata[box->folder],
+		box->after != NULL ? box->after : "", (guint32)PAGE), NULL, 0, ANSWER_MS);
+}
+
+static void
+poll_begin(struct hub *hub, struct intake *box, struct link *link)
+{
+	if (box->row == NULL) {		/* the first poll ever */
+		box->row = g_new0(struct mailbox, 1);
+		box->row->name = g_strdup(box->name);
+		box->row->type = g_strdup(box->type);
+		box->row->first_poll = hub->now;
+		box->row->last_good = -1;
+		box->row->floor = box->adopt_since < 0 ? -1 : hub->now - box->adopt_since;
+	}
+	box->row->last_poll = hub->now;
+	row_put(hub, box);
+	box->folder = 0;
+	box->failed = false;
+	g_clear_pointer(&box->after, g_free);
+	list_ask(hub, box, link);
+}
+
+/* The mailbox's first poll found it older than adopt_since: entered, left in place, never
+ * answered. */
+static void
+leave_in_place(struct hub *hub, struct intake *box, const char *uid, gint64 arrived, guint64 size)
+{
+	g_autoptr(GError) error = NULL;
+	struct mail mail = {
+		.id = id_new(), .mailbox = box->name, .identity = box->identity, .uid = (char *)uid,
+		.folder = box->folders->pdata[box->folder], .size = size, .arrived = arrived,
+		.received = hub->now, .state = MAIL_LEFT, .kind = KIND_BEFORE_START,
+		.next_try = -1,
+	};
+
+	hub_must(mail_add(hub->store, &mail, &error), &error, "mail");
+	hub_journal(hub, (struct id){ { 0 } }, mail.id, "left",
+		"arrived before the start (adopt_since): left in place, no ticket, no answer");
+}
+
+static void
+item_listed(struct hub *hub, struct intake *box, const char *uid, gint64 arrived, guint64 size)
+{
+	struct wanted *wanted;
+
+	if (mail_known(hub->store, box->name, box->identity, uid, NULL))
+		return;
+	if (box->row->floor >= 0 && arrived < box->row->floor) {
+		leave_in_place(hub, box, uid, arrived, size);
+		return;
+	}
+	wanted = g_new0(struct wanted, 1);
+	wanted->uid = g_strdup(uid);
+	wanted->folder = box->folders->pdata[box->folder];
+	wanted->arrived = arrived;
+	wanted->blob.fd = -1;
+	g_queue_push_tail(&box->wanted, wanted);
+}
+
+void
+intake_listed(struct hub *hub, struct link *link, struct frame *frame)
+{
+	g_autoptr(GVariantIter) items = NULL;
+	const char *why, *identity, *uid;
+	struct intake *box;
+	guint32 outcome;
+	gboolean more;
+	guint64 size;
+	gint64 arrived;
+
+	if (link->index >= hub->boxes->len)
+		return;
+	box = hub->boxes->pdata[link->index];
+	if (box->phase != PHASE_LISTING)
+		return;
+	g_variant_get(frame->body, "(u&s&sa(sxt)b)", &outcome, &why, &identity, &items, &more);
+	if (outcome != DONE) {
+		poll_failed(hub, box, why);
+		return;
+	}
+	g_free(box->identity);
+	box->identity = g_strdup(identity);
+	if (g_strcmp0(box->row->identity, identity) != 0) {
+		g_free(box->row->identity);
+		box->row->identity = g_strdup(identity);
+		row_put(hub, box);
+	}
+	while (!hub->stopping && g_variant_iter_next(items, "(&sxt)", &uid, &arrived, &size)) {
+		item_listed(hub, box, uid, arrived, size);
+		g_free(box->after);
+		box->after = g_strdup(uid);
+	}
+	box->more = more && !hub->stopping;
+	box->phase = PHASE_TAKING;
+}
+
+/* ---- taking -------------------------------------------------------------- */
+
+static void
+take_ask(struct hub *hub, struct intake *box, struct link *link)
+{
+	struct wanted *wanted = g_queue_pop_head(&box->wanted);
+	g_autoptr(GError) error = NULL;
+	GVariant *id, *key;
+
+	hub_must(blob_new(hub->store, &wanted->blob, &error), &error, "spool");
+	id = g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, wanted->blob.id.b, 16, 1);
+	key = g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, wanted->blob.key, 32, 1);
+	hub_request(hub, link, VERB_TAKE, g_variant_new("(sst@ay@ay)",
+		wanted->folder, wanted->uid, box->max_size, id, key), &wanted->blob.fd, 1,
+		ANSWER_MS);
+	g_queue_push_tail(&box->taking, wanted);
+}
+
+static void
+mail_stored(struct hub *hub, struct intake *box, struct wanted *wanted, guint64 size,
+	const guint8 *sha256)
+{
+	g_autofree char *hex = digest_hex(sha256);
+	g_autoptr(GError) error = NULL;
+	g_autofree char *text = NULL;
+	struct mail mail = {
+		.id = id_new(), .mailbox = box->name, .identity = box->identity,
+		.uid = wanted->uid, .folder = (char *)wanted->folder, .size = size,
+		.arrived = wanted->arrived, .received = hub->now, .state = MAIL_STORED, .kind = -1,
+		.blob = wanted->blob.id, .sha256 = hex, .next_try = hub->now,
+	};
+
+	hub_must(blob_link(hub->store, &wanted->blob, size, &error), &error, "spool");
+	hub_must(mail_add(hub->store, &mail, &error), &error, "mail");
+	hub_journal(hub, (struct id){ { 0 } }, mail.id, "stored", NULL);
+	text = id_text(mail.id);
+	log_event(LOG_INFO, "stored", "mail=%s mailbox=%s size=%" G_GUINT64_FORMAT " sha=%.16s",
+		text, box->name, size, hex);
+}
+
+/* Not stored whole: a row all the same, held, and a ticket for a person. */
+static void
+mail_refused(struct hub *hub, struct intake *box, struct wanted *wanted, const char *why)
+{
+	g_autoptr(GError) error = NULL;
+	struct mail mail = {
+		.id = id_new(), .mailbox = box->name, .identity = box->identity,
+		.uid = wanted->uid, .folder = (char *)wanted->folder,
+		.arrived = wanted->arrived, .received = hub->now, .state = MAIL_STORED,
+		.kind = KIND_OVERSIZE, .next_try = hub->now,
+	};
+	struct mail *row;
+
+	hub_must(mail_add(hub->store, &mail, &error), &error, "mail");
+	row = mail_get(hub->store, mail.id);
+	job_event(hub, row, MAIL_EVENT_REFUSED, "fetch", why);
+	mail_free(row);
+}
+
+void
+intake_taken(struct hub *hub, struct link *link, struct frame *frame)
+{
+	g_autoptr(GVariant) sha256 = NULL;
+	struct wanted *wanted;
+	struct intake *box;
+	const void *digest;
+	const char *why;
+	guint32 outcome;
+	guint64 size;
+	gsize n;
+
+	if (link->index >= hub->boxes->len)
+		return;
+	box = hub->boxes->pdata[link->index];
+	wanted = g_queue_pop_head(&box->taking);
+	if (wanted == NULL)
+		return;
+	g_variant_get(frame->body, "(u&st@ay)", &outcome, &why, &size, &sha256);
+	digest = g_variant_get_fixed_array(sha256, &n, 1);
+	if (outcome == DONE && n == DIGEST_SIZE)
+		mail_stored(hub, box, wanted, size, digest);
+	else if (outcome == NEVER && strstr(why, "limit") != NULL)
+		mail_refused(hub, box, wanted, why);
+	else
+		log_event(LOG_WARNING, "not-taken", "mailbox=%s outcome=%s", box->name,
+			outcome <= NEVER ? outcome_word((enum outcome)outcome) : "unknown");
+	if (outcome == LATER)
+		box->failed = true;
+	wanted_free(wanted);
+}
+
+/* ---- settling ------------------------------------------------------------ */
+
+/* The oldest unmoved mails of one folder; false when there are none. */
+static bool
+settle_ask(struct hub *hub, struct intake *box, struct link *link)
+{
+	g_autoptr(GPtrArray) mails = mail_unmoved(hub->store, box->name, SETTLE_BATCH);
+	const char *folder = NULL;
+	GVariantBuilder uids;
+
+	if (mails->len == 0)
+		return false;
+	folder = ((struct mail *)mails->pdata[0])->folder;
+	g_variant_builder_init(&uids, G_VARIANT_TYPE("as"));
+	for (guint i = 0; i < mails->len; i++) {
+		const struct mail *mail = mails->pdata[i];
+
+		if (strcmp(mail->folder, folder) == 0)
+			g_variant_builder_add(&uids, "s", mail->uid);
+	}
+	box->moved = 0;
+	hub_request(hub, link, VERB_SETTLE, g_variant_new("(sas)", folder, &uids), NULL, 0,
+		ANSWER_MS);
+	return true;
+}
+
+static void
+one_settled(struct hub *hub, struct intake *box, const char *uid, guint32 outcome)
+{
+	g_autoptr(GError) error = NULL;
+	struct mail *mail;
+	struct id id;
+
+	/* NEVER: a person took the server copy away meanwhile; ours is whole. */
+	if (outcome == LATER || !mail_known(hub->store, box->name, box->identity, uid, &id))
+		return;
+	mail = mail_get(hub->store, id);
+	mail->moved = true;
+	hub_must(mail_put(hub->store, mail, &error), &error, "mail");
+	mail_free(mail);
+	box->moved++;
+}
+
+void
+intake_settled(struct hub *hub, struct link *link, struct frame *frame)
+{
+	g_autoptr(GVariantIter) items = NULL;
+	const char *why, *uid, *item_why;
+	guint32 outcome, item_outcome;
+	struct intake *box;
+
+	if (link->index >= hub->boxes->len)
+		return;
+	box = hub->boxes->pdata[link->index];
+	if (box->phase != PHASE_SETTLING)
+		return;
+	g_variant_get(frame->body, "(u&sa(sus))", &outcome, &why, &items);
+	while (g_variant_iter_next(items, "(&su&s)", &uid, &item_outcome, &item_why))
+		one_settled(hub, box, uid, item_outcome);
+	if (outcome != DONE || box->moved == 0)
+		poll_failed(hub, box, outcome != DONE ? why : "the server copies cannot be moved");
+}
+
+/* ---- one step of each mailbox in each turn ------------------------------- */
+
+static void
+step_idle(struct hub *hub, struct intake *box, struct link *link)
+{
+	if (!hub->stopping && box->next_poll <= hub->now && !(hub->once && box->polls > 0))
+		poll_begin(hub, box, link);
+}
+
+static void
+step_taking(struct hub *hub, struct intake *box, struct link *link)
+{
+	while (box->taking.length < TAKES && box->wanted.length > 0)
+		take_ask(hub, box, link);
+	if (box->taking.length > 0)
+		return;
+	if (!box->more) {
+		box->folder++;
+		g_clear_pointer(&box->after, g_free);
+	}
+	if (box->folder < box->folders->len && !hub->stopping) {
+		list_ask(hub, box, link);
+		return;
+	}
+	box->phase = PHASE_SETTLING;
+	if (!settle_ask(hub, box, link))
+		poll_through(hub, box);
+}
+
+static void
+step_settling(struct hub *hub, struct intake *box, struct link *link)
+{
+	if (peer_pending(link->peer) == 0 && box->moved > 0 && !settle_ask(hub, box, link))
+		poll_through(hub, box);
+}
+
+static void
+step_listing(struct hub *hub, struct intake *box, struct link *link)
+{
+	(void)hub;
+	(void)box;
+	(void)link;
+}
+
+static void (*const steps[])(struct hub *, struct intake *, struct link *) = {
+	[PHASE_IDLE] = step_idle, [PHASE_LISTING] = step_listing,
+	[PHASE_TAKING] = step_taking, [PHASE_SETTLING] = step_settling,
+};
+
+void
+intake_work(struct hub *hub)
+{
+	for (guint i = 0; i < hub->boxes->len; i++) {
+		struct intake *box = hub->boxes->pdata[i];
+		struct link *link = hub_worker(hub, ROLE_FETCH, i, G_MAXUINT);
+
+		if (link != NULL)
+			steps[box->phase](hub, box, link);
+	}
+}
+
+/* The fetch process ended: what it was asked is asked again by the next poll. */
+void
+intake_gone(struct hub *hub, guint index, const char *cause)
+{
+	struct intake *box = index < hub->boxes->len ? hub->boxes->pdata[index] : NULL;
+
+	if (box == NULL)
+		return;
+	if (box->phase != PHASE_IDLE)
+		poll_failed(hub, box, cause);
+	else if (hub->once && box->polls++ == 0)
+		hub->trouble = true;	/* it cannot even start */
+}
+
+gint64
+intake_next(struct hub *hub)
+{
+	gint64 next = -1;
+
+	for (guint i = 0; i < hub->boxes->len; i++) {
+		const struct intake *box = hub->boxes->pdata[i];
+
+		if (box->phase == PHASE_IDLE && !hub->stopping && !(hub->once && box->polls > 0) &&
+		    hub_worker(hub, ROLE_FETCH, i, G_MAXUINT) != NULL &&
+		    (next < 0 || box->next_poll < next))
+			next = box->next_poll;
+	}
+	return next;
+}
+
+bool
+intake_busy(struct hub *hub)
+{
+	for (guint i = 0; i < hub->boxes->len; i++) {
+		const struct intake *box = hub->boxes->pdata[i];
+
+		if (box->phase != PHASE_IDLE ||
+		    (hub->once && !hub->stopping && box->polls == 0))
+			return true;
+	}
+	return false;
+}

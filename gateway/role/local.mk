@@ -1,0 +1,47 @@
+# role: what every process shares, and one program for each role.  The library is static: a program takes
+# from it only the objects it calls, so that no role gets libconfig for being started by one that has it.
+noinst_LIBRARIES += gateway/role/librole.a
+gateway_role_librole_a_SOURCES = \
+	gateway/role/role.h \
+	gateway/role/roles.c \
+	gateway/role/worker.c \
+	gateway/role/spawn.c \
+	gateway/role/death.c \
+	gateway/role/program.h \
+	gateway/role/program.c \
+	gateway/role/agent.c \
+	gateway/role/configuration.h \
+	gateway/role/configuration.c \
+	gateway/role/configuration-check.c \
+	gateway/role/configuration-faults.c \
+	gateway/role/opening.c
+
+sbin_PROGRAMS += ungcuud
+ungcuud_SOURCES = \
+	gateway/role/supervisor.h \
+	gateway/role/supervisor.c \
+	gateway/role/supervisor-slot.c \
+	gateway/role/supervisor-set.c \
+	gateway/role/supervisor-helper.c
+ungcuud_LDADD = $(SUPERVISOR_LIBS)
+
+pkglibexec_PROGRAMS += ungcuu-hub ungcuu-fetch ungcuu-mime ungcuu-keys ungcuu-submit
+ungcuu_hub_SOURCES = \
+	gateway/role/hub.h \
+	gateway/role/hub.c \
+	gateway/role/moves.c \
+	gateway/role/intake.c \
+	gateway/role/job.c \
+	gateway/role/decide.c \
+	gateway/role/outbox.c \
+	gateway/role/child.c \
+	gateway/role/control.c
+ungcuu_hub_LDADD = $(HUB_LIBS)
+ungcuu_fetch_SOURCES = gateway/role/fetch.c
+ungcuu_fetch_LDADD = $(FETCH_LIBS)
+ungcuu_mime_SOURCES = gateway/role/mime.c
+ungcuu_mime_LDADD = $(ZYGOTE_LIBS)
+ungcuu_keys_SOURCES = gateway/role/keys.c
+ungcuu_keys_LDADD = $(KEYS_LIBS)
+ungcuu_submit_SOURCES = gateway/role/submit.c
+ungcuu_submit_LDADD = $(SUBMIT_LIBS)

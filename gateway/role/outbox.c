@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * outbox: the one way out (I5).  planned: desk's template and values; then a fresh letter process
+ * composes, keys signs, and the finished bytes are stored sealed: protected; then submit hands
+ * them on: sent.  Each step is counted before it begins.  A crash between the server's acceptance
+ * and our commit may send twice with the same Message-ID, never zero times.
+ */
+#include "role/hub.h"
+
+#include <string.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define JOBS_MAX 8
+#define SENDS 4				/* SEND requests on their way */
+#define SEND_MS 300000
+#define SIGN_GRACE 10000
+#define BACKOFF_MS 5000
+#define BACKOFF_MAX (4 * 3600 * G_GINT64_CONSTANT(1000))
+
+enum out_step { STEP_COMPOSE, STEP_WAIT_KEYS, STEP_SIGN, STEP_SEND };
+
+struct out_job {
+	struct outgoing *row;
+	enum out_step step;
+	guint keys;			/* index of the worker that signs */
+	int entity, header, protected;	/* memfds; -1 */
+	bool stale;
+};
+
+static void
+job_drop(struct hub *hub, struct out_job *job)
+{
+	const int fds[] = { job->entity, job->header, job->protected };
+
+	for (guint i = 0; i < G_N_ELEMENTS(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	g_ptr_array_remove(hub->out_jobs, job);
+	outgoing_free(job->row);
+	g_free(job);
+}
+
+static struct out_job *
+job_add(struct hub *hub, struct outgoing *row, enum out_step step)
+{
+	struct out_job *job = g_new0(struct out_job, 1);
+
+	job->row = row;
+	job->step = step;
+	job->entity = job->header = job->protected = -1;
+	g_ptr_array_add(hub->out_jobs, job);
+	return job;
+}
+
+/* ---- one event on one row ------------------------------------------------ */
+
+/* Exponential, with a fifth of jitter: a server that comes back is not met by all at once. */
+static gint64
+backoff(guint attempts)
+{
+	gint64 wait = MIN(BACKOFF_MS * (G_GINT64_CONSTANT(1) << MIN(attempts, 12)), BACKOFF_MAX);
+	guint16 random;
+
+	random_bytes(&random, sizeof random);
+	return wait - wait / 10 + wait / 5 * random / G_MAXUINT16;
+}
+
+static void
+event_count(struct outgoing *row, enum out_event event)
+{
+	switch (event) {
+	case OUT_EVENT_START: row->attempts++; break;
+	case OUT_EVENT_REFUND: row->attempts--; break;
+	case OUT_EVENT_DEATH:
+	case OUT_EVENT_LAST_DEATH: row->deaths++; break;
+	case OUT_EVENT_END: row->unexplained++; break;
+	case OUT_EVENT_PROTECTED:
+	case OUT_EVENT_LATE:
+	case OUT_EVENT_RETRY: row->attempts = row->deaths = row->unexplained = 0; break;
+	default: break;
+	}
+	row->in_attempt = event == OUT_EVENT_START;
+}
+
+static gint64
+next_try_after(const struct hub *hub, const struct outgoing *row, enum out_event event)
+{
+	bool wait = event == OUT_EVENT_LATER ||
+		(!hub->once && (event == OUT_EVENT_DEATH || event == OUT_EVENT_END));
+
+	if (row->state == OUT_SENT || row->state == OUT_HELD || row->state == OUT_CANCELLED)
+		return -1;
+	return hub->now + (wait ? backoff(row->attempts) : 0);
+}
+
+static void
+out_event(struct hub *hub, struct outgoing *row, enum out_event event, const char *why)
+{
+	int to = out_move(row->state, event);
+	g_autofree char *text = id_text(row->id), *quoted = log_quote(why != NULL ? why : "");
+	g_autoptr(GError) error = NULL;
+
+	if (to < 0) {
+		log_event(LOG_ERR, "move-refused", "out=%s state=%s event=%s", text,
+			out_state_word(row->state), out_event_word(event));
+		return;
+	}
+	event_count(row, event);
+	row->state = (enum out_state)to;
+	row->next_try = next_try_after(hub, row, event);
+	if (why != NULL) {
+		g_free(row->reason);
+		row->reason = g_strdup(why);
+	}
+	if (to == OUT_HELD)
+		hub->trouble = true;
+	hub_must(outgoing_put(hub->store, row, &error), &error, "outgoing");
+	if (to == OUT_HELD || to == OUT_SENT || event == OUT_EVENT_LATE)
+		hub_journal(hub, row->ticket, row->mail, out_event_word(event), why != NULL ? why :
+			row->template);
+	log_event(to == OUT_HELD ? LOG_ERR : LOG_INFO, "outgoing",
+		"out=%s template=%s event=%s state=%s why=%s", text, row->template,
+		out_event_word(event), out_state_word(row->state), quoted);
+}
+
+static void
+row_ended(struct hub *hub, struct outgoing *row, enum death death, const char *cause)
+{
+	enum out_event event = OUT_EVENT_REFUND;
+
+	if (death == DEATH_COUNTED)
+		event = row->deaths + 1 >= LIMIT_DEATHS ? OUT_EVENT_LAST_DEATH : OUT_EVENT_DEATH;
+	else if (death == DEATH_UNEXPLAINED)
+		event = row->unexplained + 1 > LIMIT_UNEXPLAINED ? OUT_EVENT_LAST_DEATH :
+			OUT_EVENT_END;
+	out_event(hub, row, event, cause);
+}
+
+/* ---- planned ------------------------------------------------------------- */
+
+void
+outbox_plan(struct hub *hub, const struct effect *effect, const struct mail *mail, struct id ticket)
+{
+	g_autofree char *code = NULL, *random = random_code(16), *values = NULL, *message_id = NULL;
+	g_autoptr(GError) error = NULL;
+	struct outgoing row = { 0 };
+
+	code = thread_code(hub->store, ticket, effect->recipient, &error);
+	if (code == NULL)
+		hub_must(LATER, &error, "thread code");
+	values = values_to_text(effect->values);
+	message_id = message_id_make(hub->site, code, random);
+	row = (struct outgoing){
+		.id = id_new(), .ticket = ticket, .mail = mail->id, .template = effect->word,
+		.language = effect->language, .recipient = effect->recipient, .values = values,
+		.state = OUT_PLANNED, .created = hub->now, .next_try = hub->now,
+		.received = MIN(mail->arrived, mail->received), .message_id = message_id,
+		.in_reply_to = effect->in_reply_to,
+	};
+	hub_must(outgoing_add(hub->store, &row, &error), &error, "outgoing");
+	hub_journal(hub, ticket, mail->id, "mail-planned", effect->why);
+}
+
+/* ---- composed ------------------------------------------------------------ */
+
+static char *
+date_field(gint64 now)
+{
+	g_autoptr(GTimeZone) zone = g_time_zone_new_offset(7 * 3600);
+	g_autoptr(GDateTime) utc = g_date_time_new_from_unix_utc(now / 1000);
+	g_autoptr(GDateTime) local = g_date_time_to_timezone(utc, zone);
+
+	return g_date_time_format(local, "%a, %d %b %Y %H:%M:%S +0700");	/* locale C */
+}
+
+static void
+field_add(GVariantBuilder *fields, const char *name, const char *value)
+{
+	if (value != NULL && *value != '\0')
+		g_variant_builder_add(fields, "(ss)", name, value);
+}
+
+/* The outer header of every automatic mail (RFC 3834 §5, RFC 5322 §3.6.4). */
+static GVariant *
+compose_fields(struct hub *hub, const struct outgoing *row, const char *subject, const char *code)
+{
+	g_autofree char *date = date_field(hub->now);
+	g_autofree char *message_id = g_strdup_printf("<%s>", row->message_id);
+	g_autofree char *parent = row->in_reply_to == NULL || *row->in_reply_to == '\0' ? NULL :
+		g_strdup_printf("<%s>", row->in_reply_to);
+	g_autofree char *reply_to = reply_address_make(hub->site, code);
+	GVariantBuilder fields;
+
+	g_variant_builder_init(&fields, G_VARIANT_TYPE("a(ss)"));
+	field_add(&fields, "Date", date);
+	field_add(&fields, "Subject", subject);
+	field_add(&fields, "Message-ID", message_id);
+	field_add(&fields, "In-Reply-To", parent);
+	field_add(&fields, "References", parent);
+	field_add(&fields, "Reply-To", reply_to);
+	field_add(&fields, "Auto-Submitted", "auto-replied");
+	field_add(&fields, "X-Auto-Response-Suppress", "All");
+	field_add(&fields, "X-Ungcuu-Loop", hub->site->address);
+	return g_variant_builder_end(&fields);
+}
+
+static enum outcome
+render(struct hub *hub, const struct outgoing *row, const char *code, char **subject, char **body,
+	GError **error)
+{
+	struct ticket *ticket = ticket_get(hub->store, row->ticket);
+	g_autoptr(GPtrArray) values = values_from_text(row->values);
+	g_autoptr(GPtrArray) common = NULL;
+	enum outcome outcome;
+
+	if (ticket == NULL)
+		return fail(error, NEVER, "outbox: its ticket is not there");
+	common = values_common(hub->site, ticket->number, code, ticket->receipt_code, hub->now);
+	g_ptr_array_extend_and_steal(common, g_steal_pointer(&values));
+	outcome = mail_render(hub->site, row->template, row->language, common, subject, body,
+		error);
+	ticket_free(ticket);
+	return outcome;
+}
+
+static void
+composed(struct hub *hub, void *data, enum child_end end, enum outcome outcome, const char *why)
+{
+	struct out_job *job = data;
+
+	if (job->stale)
+		;
+	else if (end == CHILD_ANSWERED && outcome == DONE) {
+		job->step = STEP_WAIT_KEYS;
+		hub->again = true;
+		return;
+	} else if (end == CHILD_ANSWERED && outcome == NEVER)
+		out_event(hub, job->row, OUT_EVENT_REFUSED, why);
+	else if (end == CHILD_ANSWERED || end == CHILD_UNAVAILABLE)
+		out_event(hub, job->row, OUT_EVENT_LATER, why);
+	else
+		row_ended(hub, job->row, end == CHILD_DIED ? DEATH_COUNTED : DEATH_UNEXPLAINED,
+			why);
+	job_drop(hub, job);
+}
+
+static int
+memfd_from_text(const char *text)
+{
+	g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
+
+	return memfd_from_bytes(bytes);
+}
+
+/* Takes the row. */
+static void
+compose_begin(struct hub *hub, struct outgoing *row)
+{
+	g_autofree char *subject = NULL, *body = NULL, *boundary = random_code(26), *code = NULL;
+	g_autoptr(GError) error = NULL;
+	const char *name = strcmp(row->language != NULL ? row->language : "vi", "en") == 0 ?
+		hub->site->name_en : hub->site->name_vi;
+	struct out_job *job;
+	GVariantBuilder parts;
+
+	job = job_add(hub, row, STEP_COMPOSE);
+	out_event(hub, row, OUT_EVENT_START, NULL);
+	code = thread_code(hub->store, row->ticket, row->recipient, &error);
+	if (code == NULL || render(hub, row, code, &subject, &body, &error) != DONE) {
+		out_event(hub, row, OUT_EVENT_REFUSED, error->message);
+		job_drop(hub, job);
+		return;
+	}
+	job->entity = memfd_new("entity");
+	job->header = memfd_new("header");
+	g_variant_builder_init(&parts, G_VARIANT_TYPE("a(sst)"));
+	g_variant_builder_add(&parts, "(sst)", "text/plain", "", (guint64)strlen(body));
+	child_start(hub, &(struct child_request){
+		.verb = VERB_COMPOSE,
+		.body = g_variant_new("(s@a(ss)sssa(sst))", boundary,
+			compose_fields(hub, row, subject, code), name, hub->site->address,
+			row->recipient, &parts),
+		.fds = { memfd_from_text(body), hub_dup(job->entity), hub_dup(job->header) },
+		.n_fds = 3, .results = { job->entity, job->header },
+		.done = composed, .data = job,
+	});
+}
+
+/* ---- protected ----------------------------------------------------------- */
+
+static void
+sign_ask(struct hub *hub, struct out_job *job, struct link *keys)
+{
+	g_autofree char *boundary = random_code(26);
+	int fds[2];
+
+	job->protected = memfd_new("signed");
+	job->step = STEP_SIGN;
+	job->keys = keys->index;
+	fds[0] = job->entity;
+	fds[1] = job->protected;
+	hub_request(hub, keys, VERB_SIGN, g_variant_new("(ssx)", hub->site->fingerprint, boundary,
+		hub->now), fds, 2, LIMIT_KEYS_WALL * 1000 + SIGN_GRACE);
+	keys->deadline = hub->now + LIMIT_KEYS_WALL * 1000 + SIGN_GRACE;	/* busy now */
+}
+
+static struct out_job *
+job_at(struct hub *hub, enum out_step step, guint keys)
+{
+	for (guint i = 0; i < hub->out_jobs->len; i++) {
+		struct out_job *job = hub->out_jobs->pdata[i];
+
+		if (job->step == step && (step != STEP_SIGN || job->keys == keys))
+			return job;
+	}
+	return NULL;
+}
+
+/* Header and signed entity become one stored mail. */
+static enum outcome
+protected_store(struct hub *hub, struct out_job *job, GError **error)
+{
+	g_autoptr(GBytes) header = memfd_map(job->header, LIMIT_ENTITY_SIZE, error);
+	g_autoptr(GBytes) entity = NULL;
+	g_autoptr(GBytes) whole = NULL;
+	GByteArray *mail;
+
+	if (header == NULL || memfd_freeze(job->protected, error) != DONE)
+		return NEVER;
+	entity = memfd_map(job->protected, LIMIT_ENTITY_SIZE, error);
+	if (entity == NULL)
+		return NEVER;
+	mail = g_byte_array_new();
+	g_byte_array_append(mail, g_bytes_get_data(header, NULL), (guint)g_bytes_get_size(header));
+	g_byte_array_append(mail, g_bytes_get_data(entity, NULL), (guint)g_bytes_get_size(entity));
+	whole = g_byte_array_free_to_bytes(mail);
+	return blob_put(hub->store, whole, &job->row->blob, error);
+}
+
+void
+outbox_signed(struct hub *hub, struct link *link, struct frame *frame)
+{
+	struct out_job *job = job_at(hub, STEP_SIGN, link->index);
+	g_autoptr(GError) error = NULL;
+	gboolean agent_fault;
+	guint32 outcome;
+	const char *why;
+
+	if (job == NULL)
+		return;
+	g_variant_get(frame->body, "(u&sb)", &outcome, &why, &agent_fault);
+	if (job->stale) {
+		job_drop(hub, job);
+		return;
+	}
+	if (outcome == DONE) {
+		outcome = protected_store(hub, job, &error);
+		why = error != NULL ? error->message : NULL;
+		job->row->is_signed = outcome == DONE;
+	}
+	out_event(hub, job->row, outcome == DONE ? OUT_EVENT_PROTECTED :
+		outcome == LATER || agent_fault ? OUT_EVENT_LATER : OUT_EVENT_REFUSED, why);
+	job_drop(hub, job);
+}
+
+/* ---- sent ---------------------------------------------------------------- */
+
+/* Takes the row. */
+static void
+send_begin(struct hub *hub, struct outgoing *row, struct link *submit)
+{
+	const char *envelope = options_bool(hub->options, "submission.null_sender") ? "" :
+		options_text(hub->options, "submission.envelope");
+	g_autofree char *name = id_text(row->id);
+	g_autoptr(GError) error = NULL;
+	int fd;
+
+	out_event(hub, row, OUT_EVENT_START, NULL);
+	fd = blob_get(hub->store, row->blob, LIMIT_MAIL_SIZE, &error);
+	if (fd < 0) {
+		out_event(hub, row, error->code == LATER ? OUT_EVENT_LATER : OUT_EVENT_REFUSED,
+			error->message);
+		outgoing_free(row);
+		return;
+	}
+	job_add(hub, row, STEP_SEND);
+	hub_request(hub, submit, VERB_SEND, g_variant_new("(sss)", name,
+		envelope != NULL ? envelope : "", row->recipient), &fd, 1, SEND_MS);
+	close(fd);
+}
+
+void
+outbox_sent(struct hub *hub, struct link *link, struct frame *frame)
+{
+	struct out_job *job = job_at(hub, STEP_SEND, 0);	/* answers come in order */
+	guint32 outcome, code;
+	const char *why;
+
+	(void)link;
+	if (job == NULL)
+		return;
+	g_variant_get(frame->body, "(uu&s)", &outcome, &code, &why);
+	if (!job->stale)
+		out_event(hub, job->row, outcome == DONE ? OUT_EVENT_ACCEPTED :
+			outcome == NEVER ? OUT_EVENT_REFUSED : OUT_EVENT_LATER,
+			outcome == DONE ? NULL : why);
+	job_drop(hub, job);
+}
+
+/* ---- each turn ----------------------------------------------------------- */
+
+/* An acknowledgement that has become late says so: it is made anew, under its Message-ID. */
+static void
+late_check(struct hub *hub, struct outgoing *row)
+{
+	const char *template = template_when_leaving(hub->site, row->template, row->received,
+		hub->now);
+
+	if (strcmp(template, row->template) == 0)
+		return;
+	g_free(row->template);
+	row->template = g_strdup(template);
+	if (row->state == OUT_PROTECTED)
+		out_event(hub, row, OUT_EVENT_LATE, NULL);
+}
+
+/* True: the row was taken. */
+static bool
+row_try(struct hub *hub, struct outgoing *row)
+{
+	struct link *submit = hub_worker(hub, ROLE_SUBMIT, 0, SENDS);
+
+	if (row->received >= 0)
+		late_check(hub, row);
+	if (row->state == OUT_PLANNED && child_possible(hub)) {
+		compose_begin(hub, row);
+		return true;
+	}
+	if (row->state == OUT_PROTECTED && submit != NULL) {
+		send_begin(hub, row, submit);
+		return true;
+	}
+	hub->out_blocked = true;
+	return false;
+}
+
+void
+outbox_work(struct hub *hub)
+{
+	g_autoptr(GPtrArray) rows = NULL;
+	struct out_job *waiting;
+	struct link *keys;
+
+	hub->out_blocked = false;
+	while ((waiting = job_at(hub, STEP_WAIT_KEYS, 0)) != NULL &&
+	    (keys = hub_idle_keys(hub)) != NULL)
+		sign_ask(hub, waiting, keys);
+	if (hub->stopping)
+		return;
+	rows = outgoing_due(hub->store, hub->now, LIMIT_TURN);
+	for (guint i = 0; i < rows->len; i++) {
+		if (hub->out_jobs->len >= JOBS_MAX) {
+			hub->out_blocked = true;
+			break;
+		}
+		if (row_try(hub, rows->pdata[i]))
+			rows->pdata[i] = NULL;
+	}
+}
+
+void
+outbox_gone(struct hub *hub, enum role role, guint index, enum death death, const char *cause)
+{
+	enum out_step step = role == ROLE_KEYS ? STEP_SIGN : STEP_SEND;
+	struct out_job *job;
+
+	while ((job = job_at(hub, step, index)) != NULL) {
+		if (!job->stale)
+			row_ended(hub, job->row, death, cause);
+		job_drop(hub, job);
+	}
+}
+
+void
+outbox_recover(struct hub *hub, enum death death)
+{
+	g_autoptr(GPtrArray) rows = outgoing_in_attempt(hub->store);
+
+	for (guint i = 0; i < rows->len; i++)
+		row_ended(hub, rows->pdata[i], death == DEATH_ORDERLY ? death : DEATH_UNEXPLAINED,
+			"the hub ended meanwhile");
+}
+
+void
+outbox_refund(struct hub *hub)
+{
+	for (guint i = 0; i < hub->out_jobs->len; i++) {
+		struct out_job *job = hub->out_jobs->pdata[i];
+
+		out_event(hub, job->row, OUT_EVENT_REFUND, NULL);
+		job->stale = true;
+	}
+}
+
+/* `ungcuuctl hold retry ID` for an outgoing mail; NULL: no such mail. */
+char *
+outbox_retry(struct hub *hub, const char *id_text_given, int *exit_code)
+{
+	struct outgoing *row;
+	struct id id;
+	char *json;
+
+	if (!id_parse(id_text_given, &id) || (row = outgoing_get(hub->store, id)) == NULL)
+		return NULL;
+	if (row->state != OUT_HELD) {
+		*exit_code = EX_DATAERR;
+		json = control_refusal(id_text_given, "it is not held");
+	} else {
+		out_event(hub, row, OUT_EVENT_RETRY, "retried by hand");
+		json = control_retried(id_text_given);
+	}
+	outgoing_free(row);
+	return json;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * role: the processes.  Two tables are the architecture: roles (who exists, what each may touch) and verbs
+ * (who may ask whom for what).  The hub asks, everyone else answers.  `make tables` prints both.
+ */
+#ifndef UNGCUU_ROLE_H
+#define UNGCUU_ROLE_H
+
+#include "base/base.h"
+#include "desk/desk.h"
+#include "model/model.h"
+
+/* ---- roles.c ------------------------------------------------------------------------------------ */
+
+enum role {
+	ROLE_SUPERVISOR	= 1 << 0,
+	ROLE_HUB	= 1 << 1,
+	ROLE_FETCH	= 1 << 2,
+	ROLE_MIME	= 1 << 3,	/* the zygote: never sees a letter */
+	ROLE_LETTER	= 1 << 4,	/* its forked child: sees one */
+	ROLE_KEYS	= 1 << 5,
+	ROLE_SUBMIT	= 1 << 6,
+	ROLE_CONTROL	= 1 << 7,	/* ungcuuctl at the hub's control socket */
+};
+struct role_row {
+	enum role role;
+	const char *name, *program, *count, *sees, *network, *database, *keys, *life;
+	unsigned jail;			/* JAIL_* */
+};
+extern const struct role_row roles_table[];		/* name NULL at the end */
+const struct role_row *role_row(enum role);
+char *roles_print(void);				/* make tables; g_free() */
+char *verbs_print(void);
+
+/* ---- verbs --------------------------------------------------------------------------------------- */
+/*	name       from              to           body                   bytes  fds answers */
+#define SUP	ROLE_SUPERVISOR
+#define HUB	ROLE_HUB
+#define WORKERS	(ROLE_FETCH | ROLE_MIME | ROLE_KEYS | ROLE_SUBMIT)
+#define VERBS(X) \
+	/* bytes of a frozen memfd holding a(ss): the slice of the configuration this role may know */ \
+	X(SLICE,   "slice",   SUP|HUB,         HUB|WORKERS, "(t)",              64, 1, -1) \
+	X(READY,   "ready",   HUB|WORKERS,     SUP|HUB,     "()",               64, 0, VERB_SLICE) \
+	/* role bit, index, generation; the hub's end of a new worker's socket */ \
+	X(WORKER,  "worker",  SUP,             HUB,         "(uuu)",            64, 1, -1) \
+	/* role bit, index, generation, enum death, cause in words */ \
+	X(GONE,    "gone",    SUP,             HUB,         "(uuuus)",        1024, 0, -1) \
+	/* role bit, index, generation: end this one, start another (zygote after a crash or many letters; \
+	 * a worker past its deadline: kill its process group) */ \
+	X(RENEW,   "renew",   HUB,             SUP,         "(uuu)",            64, 0, -1) \
+	X(STOP,    "stop",    SUP,             HUB,         "()",               64, 0, -1) \
+	/* exit code; --once is through, or the hub has stopped in order */ \
+	X(FINISHED,"finished",HUB,             SUP,         "(u)",              64, 0, -1) \
+	/* helper name, arguments / exit status, output */ \
+	X(HELPER,  "helper",  HUB,             SUP,         "(sas)",         16384, 0, -1) \
+	X(HELPED,  "helped",  SUP,             HUB,         "(us)",          20480, 0, VERB_HELPER) \
+	/* folder, after, max / outcome, why, identity, [(uid, arrived ms, size)], more */ \
+	X(LIST,    "list",    HUB,             ROLE_FETCH,  "(ssu)",          2048, 0, -1) \
+	X(LISTED,  "listed",  ROLE_FETCH,      HUB,         "(ussa(sxt)b)",  65536, 0, VERB_LIST) \
+	/* folder, uid, max bytes, blob id, key; the blob's O_TMPFILE / outcome, why, size, sha256 */ \
+	X(TAKE,    "take",    HUB,             ROLE_FETCH,  "(sstayay)",      2048, 1, -1) \
+	X(TAKEN,   "taken",   ROLE_FETCH,      HUB,         "(ustay)",        2048, 0, VERB_TAKE) \
+	/* folder, [uid] / outcome of the whole, why, [(uid, outcome, why)] */ \
+	X(SETTLE,  "settle",  HUB,             ROLE_FETCH,  "(sas)",         65536, 0, -1) \
+	X(SETTLED, "settled", ROLE_FETCH,      HUB,         "(usa(sus))",    65536, 0, VERB_SETTLE) \
+	X(FOLDERS, "folders", HUB,             ROLE_FETCH,  "()",               64, 0, -1) \
+	X(FOLDERED,"foldered",ROLE_FETCH,      HUB,         "(as)",          65536, 0, VERB_FOLDERS) \
+	/* job; the letter's own socket / job, pid (0: could not fork) */ \
+	X(SPAWN,   "spawn",   HUB,             ROLE_MIME,   "(u)",              64, 1, -1) \
+	X(SPAWNED, "spawned", ROLE_MIME,       HUB,         "(uu)",             64, 0, VERB_SPAWN) \
+	/* job, enum death, cause in words; after the child is reaped */ \
+	X(ENDED,   "ended",   ROLE_MIME,       HUB,         "(uus)",          1024, 0, -1) \
+	/* has an outer letter; raw, outer letter (or an empty memfd), where to write the letter / outcome, why */ \
+	X(PARSE,   "parse",   HUB,             ROLE_LETTER, "(b)",              64, 3, -1) \
+	X(PARSED,  "parsed",  ROLE_LETTER,     HUB,         "(us)",           2048, 0, VERB_PARSE) \
+	/* part number; raw, where to write its bytes / outcome, why */ \
+	X(EXTRACT, "extract", HUB,             ROLE_LETTER, "(s)",             256, 2, -1) \
+	X(EXTRACTED,"extracted",ROLE_LETTER,   HUB,         "(us)",           2048, 0, VERB_EXTRACT) \
+	/* boundary, [(field, value)], From name, From, To, [(part type, name or "", bytes)]; parts' bytes one \
+	 * after the other, where to write the entity, where to write the header / outcome, why */ \
+	X(COMPOSE, "compose", HUB,             ROLE_LETTER, "(sa(ss)sssa(sst))", 32768, 3, -1) \
+	X(COMPOSED,"composed",ROLE_LETTER,     HUB,         "(us)",           2048, 0, VERB_COMPOSE) \
+	/* fingerprint, boundary, now; entity, where to write the signed entity / outcome, why, agent fault */ \
+	X(SIGN,    "sign",    HUB,             ROLE_KEYS,   "(ssx)",           512, 2, -1) \
+	X(SIGNED,  "signed",  ROLE_KEYS,       HUB,         "(usb)",          2048, 0, VERB_SIGN) \
+	/* outgoing id, envelope from, to; the finished mail / outcome, reply code, why */ \
+	X(SEND,    "send",    HUB,             ROLE_SUBMIT, "(sss)",          2048, 1, -1) \
+	X(SENT,    "sent",    ROLE_SUBMIT,     HUB,         "(uus)",          2048, 0, VERB_SEND) \
+	/* / lines "ok|warn|fail: what: fix" */ \
+	X(CHECK,   "check",   HUB,             ROLE_FETCH|ROLE_SUBMIT|ROLE_KEYS, "()",   64, 0, -1) \
+	X(CHECKED, "checked", ROLE_FETCH|ROLE_SUBMIT|ROLE_KEYS, HUB, "(as)",  65536, 0, VERB_CHECK) \
+	/* words of an ungcuuctl call that changes something / exit code, JSON */ \
+	X(CONTROL, "control", ROLE_CONTROL,    HUB,         "(as)",          32768, 0, -1) \
+	X(CONTROLLED,"controlled",HUB,         ROLE_CONTROL,"(us)",          65536, 0, VERB_CONTROL)
+#define VERB_ENUM(n, ...) VERB_##n,
+enum verb_index { VERBS(VERB_ENUM) N_VERBS };
+#undef SUP
+#undef HUB
+#undef WORKERS
+extern const struct verb verbs_table[];
+/* peer_new() with the one table. */
+struct peer *role_peer(int fd, enum role self, enum role other, const char *name);
+
+/* ---- worker.c: what fetch, mime, keys and submit share ---------------------------------------------- */
+
+/* argv: PROGRAM FD [--no-jail] [--verbose N] [--syslog] [--uid N] [--gid N] PATH...; PATH as in struct jail.
+ * Opens the log, enters the jail of its row in the role table, receives its slice, answers READY, then calls
+ * `serve` for each frame until the peer is gone (exit 0) or breaks the rules (exit 70). */
+struct worker {
+	enum role role;
+	gsize memory;				/* RLIMIT_AS; 0: none */
+	void (*prepare)(void);			/* before the jail; or NULL */
+	/* After each slice; false: cannot work with it, error logged, exit 78. */
+	bool (*configure)(const struct options *, GError **error);
+	void (*serve)(struct peer *hub, struct frame *);
+	int (*extra_fd)(void);			/* also polled (zygote: child deaths); or NULL */
+	void (*extra)(struct peer *hub);
+};
+int worker_main(const struct worker *, int argc, char **argv);
+/* The part of it the hub's main shares: arguments (also --no-network), log, prepare(), jail; the peer is the
+ * supervisor for the hub, the hub for all others.  Exits 64 on wrong arguments. */
+struct peer *role_start(enum role self, gsize memory, void (*prepare)(void), int argc, char **argv);
+/* The caller cuts the slice (options_slice) and adds its run.* values. */
+bool role_send_slice(struct peer *, const struct options *, GError **error);
+struct options *role_read_slice(struct frame *, GError **error);
+
+/* ---- spawn.c: starting a jailed role (supervisor, ungcuuctl) ------------------------------------------- */
+
+struct spawned { enum role role; guint index, generation; pid_t pid; int fd; };
+struct spawn_settings { bool no_jail, syslog; int verbose; const struct options *options; const char *runtime; };
+/* fork + exec of the role's program from the directory of our own executable if it holds all of them, else
+ * from the installed one; own process group; our end of the socketpair in out->fd; paths worked out from
+ * the options and the role.  `fds` are inherited (the store lock), -1 at the end or NULL. */
+enum outcome spawn_role(const struct spawn_settings *, enum role, guint index, const int *fds,
+	struct spawned *out, GError **error);
+/* The ids a role runs as, from process.users.ROLE or process.user (ROLE_SUPERVISOR: the latter, for agents and
+ * helpers); -1: the starting one, also where we are not root.  NEVER: no such user. */
+enum outcome role_user(const struct options *, enum role, gint64 *uid, gint64 *gid, GError **error);
+
+/* ---- death.c -------------------------------------------------------------------------------------- */
+
+/* Crash signals (SEGV ABRT TRAP SYS XCPU ALRM ...) and exit 70, 71 are counted; exit 0 is orderly; the rest is
+ * unexplained.  cause: g_free(). */
+enum death death_of(int wait_status, char **cause);
+
+/* ---- agent.c: one gpg-agent per keys worker (supervisor, ungcuuctl) -------------------------------------- */
+
+struct agent { pid_t pid; int watch_fd; char *socket; };	/* socket: path of the extra socket */
+/* The directory on tmpfs for homes and sockets of this store, 0700, emptied; short path.  g_free(). */
+char *runtime_new(const char *store_path, GError **error);
+void runtime_remove(const char *path);
+enum outcome agent_start(const char *keys_home, const char *runtime, guint index, gint64 uid, gint64 gid,
+	gint64 socket_uid, struct agent *out, GError **error);
+void agent_stop(struct agent *);
+/* The public certificate of one key of keys.home, and whether its secret part lies there (by keygrip file). */
+enum outcome agent_certificate(const char *keys_home, const char *fingerprint, GBytes **certificate,
+	bool *has_secret, GError **error);
+
+/* ---- configuration.c (the only user of libconfig) ---------------------------------------------------------- */
+
+/* All faults at once as "file:line: key: what, did you mean …", g_strfreev(); NULL and *out when there are
+ * none.  Secrets are read from their files here; paths become absolute. */
+char **configuration_read(const char *file, struct options **out);
+/* What needs more than the file: templates (read into "template.vi.T01"), hotline key present in keys.home,
+ * certificates, own addresses as recipients, modes of secret files.  As above. */
+char **configuration_check(struct options *, bool for_daemon);
+/* Changes a reload refuses, as lines "hotline.id: needs restart"; NULL: none. */
+char **configuration_restart_needed(const struct options *old, const struct options *now);
+
+/* ---- opening.c: the way from raw mail to letter and verdict (hub and inspect) ------------------------------- */
+
+/* The verdict over a read letter, judged at `now` (ms). */
+struct verdict opening_verdict(const struct letter *, gint64 now);
+
+#endif

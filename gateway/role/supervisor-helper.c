@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * supervisor-helper: programs of the site the hub asks for by name (alarm, page): the words of the
+ * configuration, then the hub's arguments, as they are: no shell.  Own uid, a deadline, 16 KB of
+ * output.  A name that is not configured is answered, not run.
+ */
+#include "role/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define HELPER_MS	60000
+#define OUTPUT_MAX	16384
+#define HELPERS_MOST	8
+#define NOT_FOUND	127	/* as a shell would say it */
+
+struct helper {
+	pid_t pid;		/* 0 once reaped */
+	int fd;			/* its output; -1 after the end of it */
+	gint64 due;
+	GByteArray *output;
+	guint status;
+};
+
+static const struct { const char *name, *option; } helpers[] = {
+	{ "alarm", "alarm.command" },
+	{ "page",  "page.command" },
+};
+
+static void
+helper_free(void *data)
+{
+	struct helper *helper = data;
+
+	if (helper->pid > 0) {
+		kill(-helper->pid, SIGKILL);
+		while (waitpid(helper->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	if (helper->fd >= 0)
+		close(helper->fd);
+	g_byte_array_unref(helper->output);
+	g_free(helper);
+}
+
+GPtrArray *
+helper_list_new(void)
+{
+	return g_ptr_array_new_with_free_func(helper_free);
+}
+
+int
+helper_fd(const struct helper *helper)
+{
+	return helper->fd;
+}
+
+gint64
+helper_due(const struct helper *helper)
+{
+	return helper->due;
+}
+
+/* The output as text of at most 16 KB. */
+static void
+answer(struct supervisor *sup, guint status, const void *output, gsize size)
+{
+	g_autofree char *text = g_utf8_make_valid(output, (gssize)size);
+	gsize length = MIN(strlen(text), OUTPUT_MAX);
+
+	while (length > 0 && ((guchar)text[length] & 0xc0) == 0x80)
+		length--;
+	text[length] = '\0';
+	if (sup->hub->peer)
+		(void)peer_send(sup->hub->peer, VERB_HELPED, g_variant_new("(us)", status, text),
+			NULL, 0, NULL);
+}
+
+static GPtrArray *
+words_of(struct supervisor *sup, const char *name, const char *const *arguments)
+{
+	GPtrArray *words = g_ptr_array_new();
+
+	for (guint i = 0; i < G_N_ELEMENTS(helpers); i++)
+		if (strcmp(helpers[i].name, name) == 0)
+			for (guint n = 0; n < options_count(sup->options, "%s", helpers[i].option);
+				n++)
+				g_ptr_array_add(words, (gpointer)options_text(sup->options, "%s.%u",
+					helpers[i].option, n));
+	if (words->len > 0)
+		for (; *arguments; arguments++)
+			g_ptr_array_add(words, (gpointer)*arguments);
+	g_ptr_array_add(words, NULL);
+	return words;
+}
+
+void
+helper_start(struct supervisor *sup, const char *name, const char *const *arguments)
+{
+	g_autoptr(GPtrArray) words = words_of(sup, name, arguments);
+	struct program program = { .path = words->pdata[0],
+		.argv = (const char *const *)words->pdata,
+		.errors_too = true };
+	int ends[2];
+
+	if (!program.path) {
+		answer(sup, NOT_FOUND, "not configured", strlen("not configured"));
+		return;
+	}
+	if (sup->helpers->len >= HELPERS_MOST ||
+	    role_user(sup->options, ROLE_SUPERVISOR, &program.uid, &program.gid, NULL) != DONE ||
+	    pipe2(ends, O_CLOEXEC) != 0) {
+		answer(sup, EX_TEMPFAIL, "busy", strlen("busy"));
+		return;
+	}
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);	/* ours only: the helper writes as it always does */
+	program.out = ends[1];
+	pid_t pid = program_start(&program);
+	close(ends[1]);
+	log_event(LOG_NOTICE, "helper-start", "name=%s pid=%d", name, (int)pid);
+	struct helper *helper = g_new0(struct helper, 1);
+	helper->pid = MAX(pid, 0);
+	helper->fd = ends[0];
+	helper->due = program_clock() + HELPER_MS;
+	helper->output = g_byte_array_new();
+	helper->status = EX_OSERR;
+	g_ptr_array_add(sup->helpers, helper);
+}
+
+static void
+read_output(struct helper *helper)
+{
+	guint8 buffer[4096];
+	ssize_t n;
+
+	while (helper->fd >= 0 && (n = read(helper->fd, buffer, sizeof buffer)) != 0) {
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n < 0)
+			break;
+		/* Read on past the cap, so that it does not block in writing. */
+		if (helper->output->len < OUTPUT_MAX)
+			g_byte_array_append(helper->output, buffer, (guint)n);
+	}
+	if (helper->fd >= 0)
+		close(helper->fd);
+	helper->fd = -1;
+}
+
+void
+helper_work(struct supervisor *sup)
+{
+	for (guint i = 0; i < sup->helpers->len; ) {
+		struct helper *helper = sup->helpers->pdata[i];
+
+		read_output(helper);
+		if (helper->pid > 0 && program_clock() >= helper->due) {
+			kill(-helper->pid, SIGKILL);
+			helper->due = G_MAXINT64;	/* its end will be reaped */
+		}
+		if (helper->pid > 0) {
+			i++;
+			continue;
+		}
+		answer(sup, helper->status,
+			helper->output->data ? helper->output->data : (const guint8 *)"",
+			helper->output->len);
+		g_ptr_array_remove_index(sup->helpers, i);
+	}
+}
+
+void
+helper_reaped(struct supervisor *sup, pid_t pid, int wait_status)
+{
+	for (guint i = 0; i < sup->helpers->len; i++) {
+		struct helper *helper = sup->helpers->pdata[i];
+
+		if (helper->pid != pid)
+			continue;
+		helper->pid = 0;
+		helper->status = WIFEXITED(wait_status) ? (guint)WEXITSTATUS(wait_status) :
+			128 + (guint)WTERMSIG(wait_status);
+		log_event(LOG_NOTICE, "helper-end", "pid=%d status=%u", (int)pid, helper->status);
+	}
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * store: the durable state, as verbs of the domain.  The only user of SQLite.  One writer (the hub),
+ * any number of readers (ungcuuctl).  Every content column and every blob is sealed under the store key
+ * with the row's identity; what stays in clear are ids, times, states, codes, counters and keyed digests.
+ * A failed statement inside a transaction is LATER or NEVER with the reason; the caller rolls back.
+ */
+#ifndef UNGCUU_STORE_H
+#define UNGCUU_STORE_H
+
+#include "base/base.h"
+#include "model/model.h"
+
+/* ---- plain rows ----------------------------------------------------------------------- */
+
+struct mail {
+	struct id id;
+	char *mailbox, *identity, *uid;	/* identity: "maildir", "uidl" or the UIDVALIDITY */
+	char *folder;			/* watched folder it came from */
+	guint64 size;
+	gint64 arrived, received;	/* at the server; at us (stored).  ms */
+	enum mail_state state;
+	int kind;			/* enum kind, -1 before the decision */
+	struct id blob;			/* null id: nothing stored (before-start) */
+	char *sha256;			/* hex of the raw bytes; sealed; NULL if nothing stored */
+	bool moved;			/* the server copy is in the done folder */
+	bool in_attempt;		/* counted as under way; cleared by answer or refund */
+	guint attempts, deaths, unexplained;
+	gint64 next_try;		/* ms; -1 when the state is final */
+	char *stage, *reason;		/* when held; reason sealed */
+	struct id ticket;		/* null id: none */
+	char *relation;			/* "first" "reply" "other-sender" "hint" or NULL */
+};
+void mail_free(struct mail *);
+
+struct ticket {
+	struct id id;
+	char *number;			/* "NBH-2026-000123" */
+	enum ticket_state state;
+	char *kind;			/* "report", "sealed", "unreadable" */
+	char *severity, *category;	/* or NULL */
+	char *subject, *reporter, *assignee;	/* sealed; reporter: address */
+	char *signature, *encryption;	/* verdict words of the first letter */
+	char *profile, *language;
+	gint64 created, updated;
+	guint reports;
+	bool drill;
+	char *receipt_code;		/* sealed; looked up by keyed digest */
+};
+void ticket_free(struct ticket *);
+
+struct outgoing {
+	struct id id, ticket, mail;	/* mail: the one it answers; null id: none */
+	char *template;			/* "T01" */
+	char *language;			/* "vi", "en": which comes first */
+	char *recipient;		/* sealed */
+	char *values;			/* sealed: what the template gets, as serialized by desk */
+	enum out_state state;
+	guint attempts, deaths, unexplained;
+	gint64 created, next_try;	/* next_try -1: final */
+	gint64 received;		/* when the mail it answers came, ms; -1 */
+	char *message_id;		/* without < >; sealed, looked up by keyed digest */
+	char *in_reply_to;		/* sealed; or NULL */
+	bool is_signed, is_encrypted, in_attempt;
+	struct id blob;			/* the protected entity; null id before */
+	char *reason;			/* sealed; why held, or last error */
+};
+void outgoing_free(struct outgoing *);
+
+struct journal_row { gint64 seq, at; struct id ticket, mail; char *event, *why; };	/* why: sealed payload */
+void journal_row_free(struct journal_row *);
+
+/* ---- store.c: open, turns ------------------------------------------------------------- */
+
+struct store;
+struct store_paths { const char *database, *spool, *key_file; };
+/* Writer: makes database, spool and key file (0600) only where no store exists, runs migrations, checks
+ * integrity of the key against the store's key check value.  NEVER: key missing beside a store, wrong
+ * key, newer schema, unsafe modes (exit 78).  LATER: locked, full, unreadable. */
+enum outcome store_open(const struct store_paths *, bool writer, struct store **, GError **error);
+void store_close(struct store *);
+/* One immediate transaction a turn; for a reader, a snapshot.  commit is the one durable point; its fault
+ * points act only in turns that changed something.  A commit that fails has rolled back.  Verbs that change
+ * rows panic() outside a turn.  Verbs that read and take no GError fatal() when the store cannot be read or
+ * a sealed column is not what was written there. */
+enum outcome store_begin(struct store *, GError **error);
+enum outcome store_commit(struct store *, GError **error);
+void store_rollback(struct store *);
+/* Keyed digest for looking things up ("address", "message-id", "thread", "identity", "own"). */
+void store_digest(const struct store *, const char *purpose, const void *, gsize,
+	guint8 out[DIGEST_SIZE]);
+
+/* ---- blob.c: sealed files under the spool --------------------------------------------- */
+
+struct blob { struct id id; int fd; guint8 key[32]; };	/* fd: O_TMPFILE in the spool */
+enum outcome blob_new(struct store *, struct blob *, GError **error);
+/* Links the written file under its id and records the wrapped key; call inside the turn, whose commit syncs
+ * the directory once, before the COMMIT.  The row is what makes it exist: an unlinked or rowless file is swept. */
+enum outcome blob_link(struct store *, struct blob *, guint64 size, GError **error);
+void blob_clear(struct blob *);			/* closes, wipes the key */
+/* Seals `bytes` as a new linked blob. */
+enum outcome blob_put(struct store *, GBytes *, struct id *out, GError **error);
+/* Plain bytes in a frozen memfd, or -1. */
+int blob_get(struct store *, struct id, guint64 max, GError **error);
+bool blob_exists(struct store *, struct id);	/* row, key and file are there */
+/* Drops the key in the turn, the file after its commit; the row stays, so the ledger knows it was erased. */
+enum outcome blob_erase(struct store *, struct id, GError **error);
+/* Removes files without rows; at start only.  Returns how many. */
+guint blob_sweep(struct store *);
+
+/* ---- mails.c -------------------------------------------------------------------------- */
+
+struct mailbox { char *name, *type, *identity; gint64 first_poll, last_poll, last_good, floor; char *cursor, *error; };
+void mailbox_free(struct mailbox *);
+enum outcome mailbox_put(struct store *, const struct mailbox *, GError **error);	/* insert or update */
+struct mailbox *mailbox_get(struct store *, const char *name);
+GPtrArray *mailbox_list(struct store *);
+
+enum outcome mail_add(struct store *, const struct mail *, GError **error);
+/* Updates every mutable column of the row. */
+enum outcome mail_put(struct store *, const struct mail *, GError **error);
+struct mail *mail_get(struct store *, struct id);	/* NULL: no such row */
+bool mail_known(struct store *, const char *mailbox, const char *identity, const char *uid, struct id *out);
+/* Non-final rows with next_try <= now, not in_attempt, oldest first.  `one state` or -1 for all. */
+GPtrArray *mail_due(struct store *, int state, gint64 now, guint limit);
+gint64 mail_next_due(struct store *);			/* earliest next_try of any, ms; -1 */
+GPtrArray *mail_in_attempt(struct store *);		/* after a restart */
+GPtrArray *mail_unmoved(struct store *, const char *mailbox, guint limit);	/* stored, server copy still there */
+/* Lists go in order of arrival; after: the last id text (ticket number) of the page before, or NULL. */
+GPtrArray *mail_list(struct store *, int state, guint limit, const char *after);
+GPtrArray *mail_of_ticket(struct store *, struct id ticket);
+/* Letter and verdict as opened; identity digests for duplicates and receipts are taken from it. */
+enum outcome mail_put_letter(struct store *, struct id, const struct letter *, const struct verdict *,
+	GError **error);
+struct letter *mail_letter(struct store *, struct id, struct verdict *out, GError **error);	/* NULL: none yet */
+/* The original this mail is a copy of (equal Message-ID, Date, From, body): one decided as no duplicate,
+ * whichever arrived first; else the earliest arrival still on its way.  Held mails are no originals. */
+bool mail_twin(struct store *, struct id, struct id *out);
+/* Another mail with this Message-ID and another body? */
+bool mail_same_message_id(struct store *, struct id, struct id *out);
+/* Latest mail that came with this Message-ID (without < >) and has a ticket. */
+bool mail_by_message_id(struct store *, const char *message_id, struct id *out);
+bool mail_by_own_digest(struct store *, const guint8 own_sha256[DIGEST_SIZE], struct id *out);
+bool mail_by_sha256(struct store *, const guint8 sha256[DIGEST_SIZE], struct id *out);
+/* Ledger: kind[k] per enum kind of final rows (held ones only if oversize), plus held and pending; missing: rows
+ * whose blob is gone without having been erased.  mailbox NULL: all.  missing: g_ptr_array_unref(). */
+struct ledger { guint64 seen, kind[kind_count], held, pending; GPtrArray *missing; /* id texts */ };
+void ledger_of(struct store *, const char *mailbox, struct ledger *);
+
+/* ---- tickets.c ------------------------------------------------------------------------ */
+
+/* Takes the next number of the year (in the site's time zone), fills id, number and receipt_code.  format:
+ * %i hotline, %y year, %n or %06n number, %% percent; NEVER without a number.  Without %y (%i) the count does
+ * not start anew with the year (hotline). */
+enum outcome ticket_add(struct store *, struct ticket *, const char *format, const char *hotline_id,
+	int year, GError **error);
+enum outcome ticket_put(struct store *, const struct ticket *, GError **error);
+struct ticket *ticket_get(struct store *, struct id);
+struct ticket *ticket_by_number(struct store *, const char *number);	/* folds case */
+struct ticket *ticket_by_receipt_code(struct store *, const char *code);
+GPtrArray *ticket_list(struct store *, int state, bool all, guint limit, const char *after);	/* after: number */
+/* The thread code of (ticket, address), made at first use. g_free(). */
+char *thread_code(struct store *, struct id ticket, const char *address, GError **error);
+/* Whose thread: ticket and the address the code was made for (g_free()). */
+bool thread_find(struct store *, const char *code, struct id *ticket, char **address);
+/* Has this address written to the ticket (relation "first" or "reply"), or is it a party of its threads? */
+bool thread_has_address(struct store *, struct id ticket, const char *address);
+
+/* ---- outbox.c ------------------------------------------------------------------------- */
+
+enum outcome outgoing_add(struct store *, const struct outgoing *, GError **error);
+enum outcome outgoing_put(struct store *, const struct outgoing *, GError **error);
+struct outgoing *outgoing_get(struct store *, struct id);
+GPtrArray *outgoing_due(struct store *, gint64 now, guint limit);	/* not in_attempt, oldest first */
+gint64 outgoing_next_due(struct store *);
+GPtrArray *outgoing_in_attempt(struct store *);
+GPtrArray *outgoing_list(struct store *, int state, guint limit, const char *after);
+GPtrArray *outgoing_of_ticket(struct store *, struct id ticket);
+bool outgoing_by_message_id(struct store *, const char *message_id, struct id *out);
+/* Latest creation time of this template for this ticket; -1. */
+gint64 outgoing_last(struct store *, struct id ticket, const char *template);
+/* Mails of these states. */
+guint64 outgoing_count(struct store *, enum out_state);
+gint64 outgoing_oldest(struct store *);			/* created of the oldest not final; -1 */
+
+/* ---- journal.c: rows chained by HMAC over digests of payloads kept apart -------------- */
+
+/* why: one line a person reads, or NULL; sealed. */
+enum outcome journal_add(struct store *, gint64 at, struct id ticket, struct id mail, const char *event,
+	const char *why, GError **error);
+/* Of a ticket and its mails, or of one mail, in order. */
+GPtrArray *journal_of(struct store *, struct id ticket_or_mail);
+struct journal_check { gint64 rows; char *head; bool ok; gint64 first_bad; char *what; };
+void journal_verify(struct store *, struct journal_check *);	/* g_free(head), g_free(what) */
+enum outcome journal_erase_payload(struct store *, gint64 seq, GError **error);
+
+#endif

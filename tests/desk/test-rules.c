@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What happens to a mail: one row a situation with the effects it leads to; plans.txt has them in
+ * full, with every reason, recipient and value. Each sentence of the rule table must be reached by
+ * some row.
+ */
+#include "sample.h"
+
+#include <string.h>
+
+#define ANYONE	"nguoi.bao@example.org"
+#define THIRD	"nguoi.khac@example.net"
+#define AGENCY	"cntt@somau.example.vn"
+#define ISP	"abuse@isp.example.org"
+#define DUTY	"truc.mot@example.vn"
+#define TAGGED	"Re: [" SAMPLE_TICKET "] x"
+#define NOW	(SAMPLE_RECEIVED + 60000)
+#define HOUR	3600000
+
+enum {
+	TWIN = 1 << 0, ON_THREAD = 1 << 1, ATTACHED = 1 << 2, SAME_ID = 1 << 3, SILENT = 1 << 4,
+		OBSERVE = 1 << 5,
+	ACKNOWLEDGED = 1 << 6, AMBIGUOUS = 1 << 7, CUT = 1 << 8, BOUNCED = 1 << 9,
+		JUST_TOLD = 1 << 10,
+	HOUR_AGO = 1 << 11, TWO_FROM = 1 << 12, SPEAKS_EN = 1 << 13, LOST_TICKET = 1 << 14,
+		FED_BACK = 1 << 15,
+};
+
+/* columns: name, From, subject, text, fields, flags, proof, signature, encryption; the effects */
+static const struct row {
+	const char *name, *from, *subject, *text, *fields;
+	unsigned flags;
+	enum thread_proof proof;
+	enum signature signature;
+	enum encryption encryption;
+	const char *effects;
+} rows[] = {
+#define NONE	SIGNATURE_NONE, ENCRYPTION_NONE
+	/* new reports */
+	{ "a citizen's report", ANYONE, "Sự cố", "x", NULL, 0, PROOF_NONE, NONE,
+		"file report, open report, mail T01 to " ANYONE },
+	{ "in English", ANYONE, "Incident", "x", NULL, SPEAKS_EN, PROOF_NONE, NONE,
+		"file report, open report, mail T01 to " ANYONE },
+	{ "with attachments", ANYONE, "Sự cố", "x", NULL, ATTACHED, PROOF_NONE, NONE,
+		"file report, open report, mail T01 to " ANYONE },
+	{ "unverifiable signature", ANYONE, "Sự cố", "x", NULL, 0, PROOF_NONE,
+		SIGNATURE_UNVERIFIABLE, ENCRYPTION_NONE,
+		"file report, open report, mail T01 to " ANYONE },
+	{ "bad signature, unregistered From", ANYONE, "Sự cố", "x", NULL, 0, PROOF_NONE,
+		SIGNATURE_BAD, ENCRYPTION_NONE,
+		"file report, open report, mail T01 to " ANYONE },
+	{ "wrong key, unregistered From", ANYONE, "Sự cố", "x", NULL, 0, PROOF_NONE,
+		SIGNATURE_MISMATCH, ENCRYPTION_NONE,
+		"file report, open report, mail T01 to " ANYONE },
+	{ "decrypted", ANYONE, "Sự cố", "x", NULL, 0, PROOF_NONE, SIGNATURE_NONE,
+		ENCRYPTION_DECRYPTED,
+		"file report, open report, mail T01 to " ANYONE },
+	{ "agency, trusted", AGENCY, "Sự cố", "x", NULL, 0, PROOF_NONE, SIGNATURE_TRUSTED,
+		ENCRYPTION_NONE,
+		"file report, open report, mail T01 to " AGENCY },
+	{ "agency, unverifiable", AGENCY, "Sự cố", "x", NULL, 0, PROOF_NONE, SIGNATURE_UNVERIFIABLE,
+		ENCRYPTION_NONE,
+		"file report, open report, mail T01 to " AGENCY },
+	{ "agency, unsigned", AGENCY, "Sự cố", "x", NULL, 0, PROOF_NONE, NONE,
+		"file report, open report, mail T02 to " AGENCY },
+	{ "agency, unknown key", AGENCY, "Sự cố", "x", NULL, 0, PROOF_NONE, SIGNATURE_UNKNOWN_KEY,
+		ENCRYPTION_NONE,
+		"file report, open report, mail T02 to " AGENCY },
+	{ "ISP, unsigned, its own language", ISP, "Sự cố", "x", NULL, 0, PROOF_NONE, NONE,
+		"file report, open report, mail T02 to " ISP },
+	{ "authority, unsigned", "ir@dieuphoi.example.vn", "Sự cố", "x", NULL, 0, PROOF_NONE, NONE,
+		"file report, open report, mail T02 to ir@dieuphoi.example.vn" },
+	{ "responder, unsigned", DUTY, "Sự cố", "x", NULL, 0, PROOF_NONE, NONE,
+		"file report, open report, mail T01 to " DUTY },
+	{ "citizen, unknown key", ANYONE, "Sự cố", "x", NULL, 0, PROOF_NONE, SIGNATURE_UNKNOWN_KEY,
+		ENCRYPTION_NONE,
+		"file report, open report, mail T01 to " ANYONE },
+	/* not opened */
+	{ "not for us", ANYONE, "...", "", NULL, 0, PROOF_NONE, SIGNATURE_NONE,
+		ENCRYPTION_NOT_FOR_US,
+		"file report, open sealed, mail T03 to " ANYONE },
+	{ "malformed", ANYONE, "...", "", NULL, 0, PROOF_NONE, SIGNATURE_NONE, ENCRYPTION_MALFORMED,
+		"file report, open sealed, mail T03 to " ANYONE },
+	{ "unsupported", ANYONE, "...", "", NULL, 0, PROOF_NONE, SIGNATURE_NONE,
+		ENCRYPTION_UNSUPPORTED,
+		"file report, open sealed, mail T03 to " ANYONE },
+	{ "expired key", ANYONE, "...", "", NULL, 0, PROOF_NONE, SIGNATURE_NONE,
+		ENCRYPTION_EXPIRED_KEY,
+		"file report, open sealed, mail T03 to " ANYONE },
+	{ "agency, sealed", AGENCY, "...", "", NULL, 0, PROOF_NONE, SIGNATURE_NONE,
+		ENCRYPTION_NOT_FOR_US,
+		"file report, open sealed, mail T03 to " AGENCY },
+	{ "sealed, with a stranger's tag", ANYONE, TAGGED, "", NULL, 0, PROOF_TAG, SIGNATURE_NONE,
+		ENCRYPTION_NOT_FOR_US,
+		"file report, open sealed, note hint, mail T03 to " ANYONE },
+	/* forged */
+	{ "bad signature, registered From", AGENCY, "Sự cố", "x", NULL, 0, PROOF_NONE,
+		SIGNATURE_BAD, ENCRYPTION_NONE,
+		"file report, open report, mail T04 to vanthu@somau.example.vn" },
+	{ "revoked, registered From", AGENCY, "Sự cố", "x", NULL, 0, PROOF_NONE, SIGNATURE_REVOKED,
+		ENCRYPTION_NONE,
+		"file report, open report, mail T04 to vanthu@somau.example.vn" },
+	{ "wrong key, registered From", ISP, "Sự cố", "x", NULL, 0, PROOF_NONE, SIGNATURE_MISMATCH,
+		ENCRYPTION_NONE,
+		"file report, open report, mail T04 to " ISP },
+	{ "bad signature, a responder's From", DUTY, "Sự cố", "x", NULL, 0, PROOF_NONE,
+		SIGNATURE_BAD, ENCRYPTION_NONE,
+		"file report, open report, mail T04 to " DUTY },
+	{ "bad outside, sealed inside", AGENCY, "...", "", NULL, 0, PROOF_NONE, SIGNATURE_BAD,
+		ENCRYPTION_NOT_FOR_US,
+		"file report, open sealed, mail T04 to vanthu@somau.example.vn" },
+	/* unanswered */
+	{ "observing", ANYONE, "Sự cố", "x", NULL, OBSERVE, PROOF_NONE, NONE,
+		"file report, open report, note no-answer" },
+	{ "observing, and told to be silent", ANYONE, "Sự cố", "x", NULL, OBSERVE | SILENT,
+		PROOF_NONE, NONE,
+		"file report, open report, note no-answer" },
+	{ "silent", ANYONE, "Sự cố", "x", NULL, SILENT, PROOF_NONE, NONE,
+		"file report, open report, note no-answer" },
+	{ "silent, forged", AGENCY, "Sự cố", "x", NULL, SILENT, PROOF_NONE, SIGNATURE_BAD,
+		ENCRYPTION_NONE,
+		"file report, open report, note no-answer" },
+	{ "acknowledged before", ANYONE, "Sự cố", "x", NULL, ACKNOWLEDGED, PROOF_NONE, NONE,
+		"file report, open report, note no-answer" },
+	{ "no From", NULL, "Sự cố", "x", NULL, 0, PROOF_NONE, NONE,
+		"file report, open report, note no-answer" },
+	{ "two From", NULL, "Sự cố", "x", NULL, TWO_FROM, PROOF_NONE, NONE,
+		"file report, open report, note no-answer" },
+	{ "unusable From", "a b@example.org", "Sự cố", "x", NULL, 0, PROOF_NONE, NONE,
+		"file report, open report, note no-answer" },
+	{ "From ourselves", "report@example.vn", "Sự cố", "x", NULL, 0, PROOF_NONE, NONE,
+		"file report, open report, note no-answer" },
+	{ "no-reply", "no-reply@example.org", "Sự cố", "x", NULL, 0, PROOF_NONE, NONE,
+		"file report, open report, note no-answer" },
+	{ "empty Return-Path", ANYONE, "Sự cố", "x", "return-path: <>", 0, PROOF_NONE, NONE,
+		"file report, open report, note no-answer" },
+	{ "suppressed", ANYONE, "Sự cố", "x", "x-auto-response-suppress: All", 0, PROOF_NONE, NONE,
+		"file report, open report, note no-answer" },
+	/* automatic */
+	{ "bounce", "mailer-daemon@mx.example.org", "Undelivered", "x", NULL, BOUNCED, PROOF_NONE,
+		NONE, "file bounce" },
+	{ "bounce of our mail", "mailer-daemon@mx.example.org", "Undelivered", "x", NULL, BOUNCED,
+		PROOF_MESSAGE_ID, NONE,
+		"file bounce, append automatic" },
+	{ "auto-reply with a code", ANYONE, "x", "x", "auto-submitted: auto-replied", ON_THREAD,
+		PROOF_CODE, NONE,
+		"file auto-reply, append automatic" },
+	{ "auto-reply with a tag", ANYONE, TAGGED, "x", "auto-submitted: auto-replied", ON_THREAD,
+		PROOF_TAG, NONE,
+		"file auto-reply" },
+	{ "list mail", ANYONE, "x", "x", "list-id: <x>", ATTACHED, PROOF_NONE, NONE, "file list" },
+	{ "list mail, proven", ANYONE, "x", "x", "list-id: <x>", ATTACHED, PROOF_CODE, NONE,
+		"file list, append automatic" },
+	{ "read receipt", ANYONE, "x", "x",
+		"content-type: multipart/report; report-type=disposition-notification", 0,
+		PROOF_NONE, NONE, "file receipt" },
+	{ "feedback", ANYONE, "x", "x", NULL, FED_BACK, PROOF_NONE, NONE, "file feedback" },
+	{ "our own loop", ANYONE, "x", "x", "x-ungcuu-loop: NBH", ATTACHED, PROOF_CODE, NONE,
+		"file noise, append automatic" },
+	{ "empty", ANYONE, "", "", NULL, 0, PROOF_NONE, NONE, "file noise" },
+	/* twins */
+	{ "twin of a report", ANYONE, "Sự cố", "x", NULL, TWIN, PROOF_NONE, NONE,
+		"file duplicate, note duplicate" },
+	{ "twin of a reply, with all that would speak", ANYONE, TAGGED, "x", NULL,
+		TWIN | ATTACHED | ON_THREAD | AMBIGUOUS | CUT | SAME_ID, PROOF_CODE, NONE,
+			"file duplicate, note duplicate" },
+	{ "twin of a bounce", ANYONE, "x", "x", NULL, TWIN | BOUNCED, PROOF_CODE, NONE,
+		"file duplicate, note duplicate" },
+	/* replies */
+	{ "reply by code", ANYONE, "Re: x", "x", NULL, ON_THREAD, PROOF_CODE, NONE,
+		"file reply, append reply" },
+	{ "reply by code from the thread's address", ANYONE, "Re: x", "x", NULL, 0, PROOF_CODE,
+		NONE,
+		"file reply, append reply" },
+	{ "reply by Message-ID", ANYONE, "Re: x", "x", NULL, ON_THREAD, PROOF_MESSAGE_ID, NONE,
+		"file reply, append reply" },
+	{ "reply by tag", ANYONE, TAGGED, "x", NULL, ON_THREAD, PROOF_TAG, NONE,
+		"file reply, append reply" },
+	{ "third person by code", THIRD, "Re: x", "x", NULL, 0, PROOF_CODE, NONE,
+		"file reply, append other-sender" },
+	{ "third person, attachment", THIRD, "Re: x", "x", NULL, ATTACHED, PROOF_MESSAGE_ID, NONE,
+		"file reply, append other-sender" },
+	{ "third person, trusted", AGENCY, "Re: x", "x", NULL, 0, PROOF_CODE, SIGNATURE_TRUSTED,
+		ENCRYPTION_NONE,
+		"file reply, append other-sender" },
+	{ "nobody by code", NULL, "Re: x", "x", NULL, TWO_FROM | ATTACHED, PROOF_CODE, NONE,
+		"file reply, append other-sender" },
+	{ "stranger with a tag", THIRD, TAGGED, "x", NULL, 0, PROOF_TAG, NONE,
+		"file report, open report, note hint, mail T01 to " THIRD },
+	{ "the thread's address, but only a tag", ANYONE, TAGGED, "x", NULL, 0, PROOF_TAG, NONE,
+		"file report, open report, note hint, mail T01 to " ANYONE },
+	{ "a tag of no ticket", ANYONE, TAGGED, "x", NULL, 0, PROOF_NONE, NONE,
+		"file report, open report, mail T01 to " ANYONE },
+	{ "a code of a ticket that is gone", ANYONE, "Re: x", "x", NULL, LOST_TICKET, PROOF_CODE,
+		NONE,
+		"file report, open report, mail T01 to " ANYONE },
+	/* receipts */
+	{ "reply with attachment", ANYONE, "Re: x", "x", NULL, ON_THREAD | ATTACHED, PROOF_CODE,
+		NONE,
+		"file reply, append reply, mail T32 to " ANYONE },
+	{ "reply by tag with attachment", ANYONE, TAGGED, "x", NULL, ON_THREAD | ATTACHED,
+		PROOF_TAG, NONE,
+		"file reply, append reply, mail T32 to " ANYONE },
+	{ "reply with form", ANYONE, "Re: [tbsc] x", "x", NULL, ON_THREAD, PROOF_CODE, NONE,
+		"file reply, append reply, mail T32 to " ANYONE },
+	{ "reply with form, fullwidth", ANYONE, "［ＴＢＳＣ］ x", "x", NULL, ON_THREAD, PROOF_CODE, NONE,
+		"file reply, append reply, mail T32 to " ANYONE },
+	{ "reply with form, lenticular brackets", ANYONE, "【TBSC】 x", "x", NULL, ON_THREAD,
+		PROOF_CODE, NONE,
+		"file reply, append reply, mail T32 to " ANYONE },
+	{ "reply with form, stray marks", ANYONE, "[T\xcc\xa3" "BSC\xcc\x81] x", "x", NULL,
+		ON_THREAD, PROOF_CODE, NONE,
+		"file reply, append reply, mail T32 to " ANYONE },
+	{ "reply, trusted", AGENCY, "Re: x", "x", NULL, ON_THREAD, PROOF_CODE, SIGNATURE_TRUSTED,
+		ENCRYPTION_NONE,
+		"file reply, append reply, mail T32 to " AGENCY },
+	{ "reply, unknown key", AGENCY, "Re: x", "x", NULL, ON_THREAD, PROOF_CODE,
+		SIGNATURE_UNKNOWN_KEY, ENCRYPTION_NONE,
+		"file reply, append reply" },
+	{ "an hour after the last", ANYONE, "Re: x", "x", NULL, ON_THREAD | ATTACHED | HOUR_AGO,
+		PROOF_CODE, NONE,
+		"file reply, append reply, mail T32 to " ANYONE },
+	{ "soon after the last", ANYONE, "Re: x", "x", NULL, ON_THREAD | ATTACHED | JUST_TOLD,
+		PROOF_CODE, NONE,
+		"file reply, append reply, note no-answer" },
+	{ "worth a receipt, silent", ANYONE, "Re: x", "x", NULL, ON_THREAD | ATTACHED | SILENT,
+		PROOF_CODE, NONE,
+		"file reply, append reply, note no-answer" },
+	{ "worth a receipt, observing", ANYONE, "Re: x", "x", NULL, ON_THREAD | ATTACHED | OBSERVE,
+		PROOF_CODE, NONE,
+		"file reply, append reply, note no-answer" },
+	{ "worth a receipt, suppressed", ANYONE, "Re: x", "x", "x-auto-response-suppress: OOF",
+		ON_THREAD | ATTACHED,
+		PROOF_CODE, NONE, "file reply, append reply, note no-answer" },
+	{ "worth a receipt, forged", AGENCY, "Re: x", "x", NULL, ON_THREAD | ATTACHED, PROOF_CODE,
+		SIGNATURE_BAD,
+		ENCRYPTION_NONE, "file reply, append reply, note no-answer" },
+	{ "an acknowledged ticket's reply", ANYONE, "Re: x", "x", NULL,
+		ON_THREAD | ATTACHED | ACKNOWLEDGED, PROOF_CODE,
+		NONE, "file reply, append reply, mail T32 to " ANYONE },
+	{ "sealed reply", ANYONE, "Re: x", "", NULL, ON_THREAD, PROOF_CODE, SIGNATURE_NONE,
+		ENCRYPTION_MALFORMED,
+		"file reply, append reply, mail T03 to " ANYONE },
+	{ "sealed reply, soon after", ANYONE, "Re: x", "", NULL, ON_THREAD | JUST_TOLD, PROOF_CODE,
+		SIGNATURE_NONE,
+		ENCRYPTION_NOT_FOR_US, "file reply, append reply, note no-answer" },
+	/* thanks */
+	{ "thanks on the thread", ANYONE, TAGGED, "Cảm ơn.", NULL, ON_THREAD, PROOF_CODE, NONE,
+		"file thanks, append reply" },
+	{ "thanks by tag", ANYONE, TAGGED, "Cảm ơn.", NULL, ON_THREAD, PROOF_TAG, NONE,
+		"file thanks, append reply" },
+	{ "a third person's thanks", THIRD, TAGGED, "Cảm ơn.", NULL, 0, PROOF_CODE, NONE,
+		"file thanks, append other-sender" },
+	{ "a stranger's thanks by tag", THIRD, TAGGED, "Cảm ơn.", NULL, 0, PROOF_TAG, NONE,
+		"file report, open report, note hint, note no-answer" },
+	/* commands */
+	{ "command with a ticket", DUTY, TAGGED, "close", NULL, 0, PROOF_TAG, SIGNATURE_TRUSTED,
+		ENCRYPTION_NONE,
+		"file command, append command, note command" },
+	{ "command without", DUTY, "x", "close", NULL, 0, PROOF_NONE, SIGNATURE_TRUSTED,
+		ENCRYPTION_NONE,
+		"file command, open report, note command, note no-answer" },
+	/* remarks */
+	{ "same Message-ID", ANYONE, "Sự cố", "x", NULL, SAME_ID, PROOF_NONE, NONE,
+		"file report, open report, note same-message-id, mail T01 to " ANYONE },
+	{ "ambiguous twice", ANYONE, "Sự cố", "x", NULL, AMBIGUOUS, PROOF_NONE, NONE,
+		"file report, open report, note ambiguous, note ambiguous, mail T01 to " ANYONE },
+	{ "cut, on a reply", ANYONE, "Re: x", "x", NULL, CUT | ON_THREAD, PROOF_CODE, NONE,
+		"file reply, append reply, note truncated" },
+	{ "all remarks on a bounce", ANYONE, "x", "x", NULL, SAME_ID | AMBIGUOUS | CUT | BOUNCED,
+		PROOF_NONE, NONE,
+		"file bounce, note same-message-id, note ambiguous, note ambiguous, "
+		"note truncated" },
+};
+
+static const struct id first_ticket = { { 0x11 } }, twin_ticket = { { 0x22 } };
+
+static struct facts
+row_facts(const struct row *row)
+{
+	struct facts f = { .received = SAMPLE_RECEIVED, .last_receipt = -1, .proof = row->proof };
+	bool found = row->proof != PROOF_NONE && !(row->flags & LOST_TICKET);
+
+	f.sha256 = g_strnfill(64, 'c');
+	f.is_twin = row->flags & TWIN;
+	f.twin_ticket = f.is_twin ? twin_ticket : (struct id){ { 0 } };
+	f.same_message_id = row->flags & SAME_ID;
+	f.silent = row->flags & SILENT;
+	f.ticket = found ? first_ticket : (struct id){ { 0 } };
+	f.ticket_number = found ? g_strdup(SAMPLE_TICKET) : NULL;
+	f.thread_address = found ? g_strdup("Nguoi.Bao@Example.ORG") : NULL;
+	f.from_is_participant = row->flags & ON_THREAD;
+	f.acknowledged = row->flags & ACKNOWLEDGED;
+	if (row->flags & HOUR_AGO)
+		f.last_receipt = NOW - HOUR;
+	if (row->flags & JUST_TOLD)
+		f.last_receipt = NOW - HOUR + 1;
+	return f;
+}
+
+static struct letter *
+row_letter(const struct row *row)
+{
+	struct letter *l = sample_letter(row->from, row->subject, row->text, row->fields);
+
+	if (row->flags & TWO_FROM)
+		l->n_from = 2;
+	if (row->flags & ATTACHED)
+		sample_part(l, "nhat-ky.zip", "application/zip", 1500000);
+	if (row->flags & BOUNCED)
+		l->bounce = g_new0(struct bounce, 1);
+	if (row->flags & FED_BACK)
+		l->feedback = g_new0(struct feedback, 1);
+	if (row->flags & SPEAKS_EN)
+		l->language = g_strdup("en");
+	l->truncated = row->flags & CUT;
+	if (row->flags & AMBIGUOUS) {
+		g_ptr_array_add(l->notes, g_strdup("2 subject fields"));
+		g_ptr_array_add(l->notes, g_strdup("bare CR in the header"));
+	}
+	return l;
+}
+
+static struct verdict
+row_verdict(const struct row *row)
+{
+	bool is_duty = g_strcmp0(row->from, DUTY) == 0;
+
+	return sample_verdict(row->signature, row->encryption,
+		row->signature != SIGNATURE_TRUSTED ? NULL
+			: is_duty ? "responder:truc.mot" : "agency:so-mau");
+}
+
+static char *
+effects_short(const struct plan *plan)
+{
+	GString *out = g_string_new(NULL);
+
+	for (guint i = 0; i < plan->effects->len; i++) {
+		const struct effect *e = plan->effects->pdata[i];
+
+		g_string_append_printf(out, "%s%s %s", i ? ", " : "", effect_kind_word(e->kind),
+			e->kind == EFFECT_FILE ? kind_word(e->mail_kind) : e->word);
+		if (e->kind == EFFECT_MAIL)
+			g_string_append_printf(out, " to %s", e->recipient);
+	}
+	return g_string_free(out, FALSE);
+}
+
+static const char *
+ticket_print(struct id id)
+{
+	return id_is_null(id) ? "" : id_equal(id, first_ticket) ? " (its ticket)" :
+		id_equal(id, twin_ticket) ? " (the twin's ticket)" : " (?)";
+}
+
+static void
+effect_print(GString *out, const struct effect *e)
+{
+	g_string_append_printf(out, "\t%s %s%s: %s\n", effect_kind_word(e->kind),
+		e->kind == EFFECT_FILE ? kind_word(e->mail_kind) : e->word, ticket_print(e->ticket),
+			e->why);
+	if (e->kind == EFFECT_OPEN)
+		g_string_append_printf(out, "\t\tsubject \"%s\", reporter \"%s\", language %s\n",
+			e->subject,
+			e->reporter, e->language);
+	if (e->kind != EFFECT_MAIL)
+		return;
+	g_string_append_printf(out, "\t\tto %s, language %s, in reply to %s\n", e->recipient,
+		e->language,
+		e->in_reply_to ? e->in_reply_to : "nothing");
+	for (guint i = 0; i < e->values->len; i++) {
+		const struct value *v = e->values->pdata[i];
+
+		g_string_append_printf(out, "\t\t%s = %s\n", v->name, v->text);
+	}
+}
+
+/* The sentences of the rule table, up to where a detail of the mail stands. */
+static void
+all_reached(const char *plans)
+{
+	g_autofree char *table = rules_print();
+	g_auto(GStrv) lines = g_strsplit(table, "\n", -1);
+
+	for (char **line = lines; *line != NULL; line++) {
+		if (**line != '\t' || strcmp(*line, "\tnothing") == 0)
+			continue;
+		const char *sentence = strstr(*line, ": ") + 2;
+		g_autofree char *fixed = g_strndup(sentence, strcspn(sentence, "<"));
+
+		if (strstr(plans, g_strchomp(fixed)) == NULL) {
+			g_test_message("no row reaches: %s", *line);
+			g_test_fail();
+		}
+	}
+}
+
+static void
+test_plans(void)
+{
+	struct site *answers = sample_site(NULL);
+	struct site *observes = sample_site((const char *const[]){ "policy.mode", "observe",
+		NULL });
+	GString *all = g_string_new(NULL);
+
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const struct row *row = &rows[i];
+		g_autoptr(letter_auto) l = row_letter(row);
+		struct facts f = row_facts(row);
+		struct verdict v = row_verdict(row);
+		struct plan *plan = plan_mail(row->flags & OBSERVE ? observes : answers, &f, l, &v,
+			NOW);
+		g_autofree char *effects = effects_short(plan);
+
+		if (strcmp(effects, row->effects) != 0) {
+			g_test_message("%s: %s", row->name, effects);
+			g_test_fail();
+		}
+		g_string_append_printf(all, "%s\n", row->name);
+		for (guint j = 0; j < plan->effects->len; j++)
+			effect_print(all, plan->effects->pdata[j]);
+		plan_free(plan);
+		facts_clear(&f);
+		verdict_clear(&v);
+	}
+	sample_golden("plans.txt", all->str);
+	all_reached(all->str);
+	g_string_free(all, TRUE);
+	site_free(answers);
+	site_free(observes);
+}
+
+static void
+test_table(void)
+{
+	g_autofree char *table = rules_print();
+
+	sample_golden("rules.txt", table);
+}
+
+static void
+test_held(void)
+{
+	static const char *const languages[] = { "vi", "en" };
+	struct facts f = { .received = SAMPLE_RECEIVED, .last_receipt = -1 };
+	GString *all = g_string_new(NULL);
+
+	for (guint i = 0; i < G_N_ELEMENTS(languages); i++) {
+		struct site *site = sample_site((const char *const[]){ "hotline.languages.0",
+			languages[i], NULL });
+		struct plan *plan = plan_held(site, &f, "mime", "mime: depth limit 32");
+
+		g_assert_cmpuint(plan->effects->len, ==, 2);
+		for (guint j = 0; j < plan->effects->len; j++)
+			effect_print(all, plan->effects->pdata[j]);
+		plan_free(plan);
+		site_free(site);
+	}
+	sample_golden("held.txt", all->str);
+	g_string_free(all, TRUE);
+}
+
+static void
+test_print(void)
+{
+	struct site *site = sample_site(NULL);
+	g_autoptr(letter_auto) l = sample_letter(ANYONE, "Sự cố", "x", NULL);
+	struct verdict v = sample_verdict(SIGNATURE_NONE, ENCRYPTION_NONE, NULL);
+	struct facts f = { .received = SAMPLE_RECEIVED, .last_receipt = -1 };
+	struct plan *plan = plan_mail(site, &f, l, &v, NOW);
+	g_autofree char *text = plan_print(plan);
+
+	g_assert_cmpstr(text, ==, "file report: a person's mail that joins no ticket\n"
+		"open report: no ticket named that we know\n"
+		"mail T01: a new report\n");
+	plan_free(plan);
+	site_free(site);
+}
+
+/* Sealed mails of every cause lead to the same plan, values included, under the same facts. */
+static void
+test_one_answer(void)
+{
+	struct site *site = sample_site(NULL);
+	g_autofree char *first = NULL;
+
+	for (int e = 0; e < encryption_count; e++) {
+		if (e == ENCRYPTION_DECRYPTED || e == ENCRYPTION_NONE)
+			continue;
+		g_autoptr(letter_auto) l = sample_letter(ANYONE, "...", "", NULL);
+		struct verdict v = sample_verdict(SIGNATURE_NONE, (enum encryption)e, NULL);
+		struct facts f = { .received = SAMPLE_RECEIVED, .last_receipt = -1,
+			.sha256 = (char *)"c" };
+		GString *all = g_string_new(NULL);
+
+		l->own_sha256[0] = (guint8)e;
+		struct plan *plan = plan_mail(site, &f, l, &v, NOW);
+
+		for (guint j = 0; j < plan->effects->len; j++)
+			effect_print(all, plan->effects->pdata[j]);
+		if (first == NULL)
+			first = g_strdup(all->str);
+		g_assert_cmpstr(all->str, ==, first);
+		g_string_free(all, TRUE);
+		plan_free(plan);
+	}
+	site_free(site);
+}
+
+static void
+test_when_leaving(void)
+{
+	static const struct {
+		const char *template;
+		gint64 late;
+		const char *leaves;
+	} cases[] = {
+		{ "T01", 0, "T01" }, { "T01", HOUR, "T01" }, { "T01", HOUR + 1, "T33" },
+		{ "T02", HOUR, "T02" }, { "T02", HOUR + 1, "T33" }, { "T03", 9 * HOUR, "T03" },
+		{ "T04", 9 * HOUR, "T04" }, { "T32", 9 * HOUR, "T32" }, { "T33", 0, "T33" },
+		{ "T01", -HOUR, "T01" },
+	};
+	struct site *site = sample_site(NULL);
+
+	for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
+		g_assert_cmpstr(template_when_leaving(site, cases[i].template, SAMPLE_RECEIVED,
+			SAMPLE_RECEIVED + cases[i].late), ==, cases[i].leaves);
+	g_assert_cmpstr(template_when_leaving(site, "T01", -1, NOW), ==, "T01");
+	site_free(site);
+}
+
+/* Cleared facts say "no receipt yet", not "one in 1970". */
+static void
+test_facts_clear(void)
+{
+	struct facts f = { .sha256 = g_strdup("c"), .ticket_number = g_strdup("x"),
+		.thread_address = g_strdup("y"), .is_twin = true, .last_receipt = 5 };
+
+	facts_clear(&f);
+	g_assert_null(f.sha256);
+	g_assert_null(f.ticket_number);
+	g_assert_null(f.thread_address);
+	g_assert_false(f.is_twin);
+	g_assert_cmpint(f.last_receipt, ==, -1);
+}
+
+int
+main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/desk/rules/plans", test_plans);
+	g_test_add_func("/desk/rules/table", test_table);
+	g_test_add_func("/desk/rules/held", test_held);
+	g_test_add_func("/desk/rules/print", test_print);
+	g_test_add_func("/desk/rules/one-answer", test_one_answer);
+	g_test_add_func("/desk/rules/when-leaving", test_when_leaving);
+	g_test_add_func("/desk/rules/facts-clear", test_facts_clear);
+	return g_test_run();
+}
