@@ -75,6 +75,8 @@ int file_link(int fd, int dirfd, const char *name);
 enum outcome file_write_durable(const char *path, const void *, gsize size, mode_t mode, GError **error);
 /* The same for a file that must not exist yet: NEVER if it does (secret keys are never replaced). */
 enum outcome file_create_durable(const char *path, const void *, gsize size, mode_t mode, GError **error);
+/* A folder and all in it, never through a symbolic link; what cannot be removed stays. */
+void file_remove_tree(const char *path);
 
 /* ---- frame.c: typed frames with descriptors over SEQPACKET --------------------- */
 

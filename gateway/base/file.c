@@ -5,12 +5,15 @@
  */
 #include "base/base.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define TREE_DEPTH 8			/* folders in each other that are removed */
 
 int
 file_link(int fd, int dirfd, const char *name)
@@ -95,4 +98,30 @@ file_create_durable(const char *path, const void *data, gsize size, mode_t mode,
 	struct writing writing = { .path = path, .data = data, .size = size, .mode = mode };
 
 	return write_durable(&writing, false, error);
+}
+
+/* By descriptor and never through a symbolic link: what lies inside may belong to another uid. */
+static void
+remove_at(int folder, const char *name, guint depth)
+{
+	if (unlinkat(folder, name, 0) == 0 || errno == ENOENT || depth > TREE_DEPTH)
+		return;
+	int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	for (struct dirent *entry; (entry = readdir(dir)) != NULL; )
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			remove_at(dirfd(dir), entry->d_name, depth + 1);
+	closedir(dir);
+	unlinkat(folder, name, AT_REMOVEDIR);
+}
+
+void
+file_remove_tree(const char *path)
+{
+	remove_at(AT_FDCWD, path, 0);
 }

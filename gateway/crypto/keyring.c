@@ -7,7 +7,6 @@
  */
 #include "crypto/crypto.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gpgme.h>
@@ -25,7 +24,6 @@
 
 #include "crypto/engine.h"
 
-#define TREE_DEPTH	8	/* folders in each other that are removed */
 #define AGENT_WAIT	2	/* seconds an agent has to answer, and then to end */
 #define KEYS_MAX	10000	/* listed */
 
@@ -86,30 +84,10 @@ engine_take(gpgme_data_t data)
 
 /* ---- private homes ---------------------------------------------------------------------- */
 
-/* By descriptor and never through a symbolic link. */
-static void
-remove_at(int folder, const char *name, guint depth)
-{
-	if (unlinkat(folder, name, 0) == 0 || errno == ENOENT || depth > TREE_DEPTH)
-		return;
-	int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	for (struct dirent *entry; (entry = readdir(dir)) != NULL; )
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			remove_at(dirfd(dir), entry->d_name, depth + 1);
-	closedir(dir);
-	unlinkat(folder, name, AT_REMOVEDIR);
-}
-
 void
 home_remove(const char *path)
 {
-	remove_at(AT_FDCWD, path, 0);
+	file_remove_tree(path);
 }
 
 static enum outcome

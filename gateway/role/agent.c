@@ -8,7 +8,6 @@
 #include "role/role.h"
 #include "role/program.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -30,35 +29,14 @@
 #define GREETING_MS	10000
 #define GPG_MS		20000
 #define GPG_OUTPUT_MAX	(4 * 1024 * 1024)	/* bytes; a certificate with many certifications */
-#define TREE_DEPTH	8			/* folders in each other that are removed */
 #define BASE_MAX	40			/* characters; a socket's path ends at 108 */
 
 /* ---- the run-time folder ---------------------------------------------------------------- */
 
-/* By descriptor and never through a symbolic link: what lies inside may belong to another uid. */
-static void
-remove_at(int folder, const char *name, guint depth)
-{
-	if (unlinkat(folder, name, 0) == 0 || errno == ENOENT || depth > TREE_DEPTH)
-		return;
-	int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	for (struct dirent *entry; (entry = readdir(dir)) != NULL; )
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			remove_at(dirfd(dir), entry->d_name, depth + 1);
-	closedir(dir);
-	unlinkat(folder, name, AT_REMOVEDIR);
-}
-
 void
 runtime_remove(const char *path)
 {
-	remove_at(AT_FDCWD, path, 0);
+	file_remove_tree(path);
 }
 
 static bool

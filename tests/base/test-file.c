@@ -104,6 +104,26 @@ test_link(struct scratch *scratch, gconstpointer unused)
 	g_assert_cmpint(file_link(-1, AT_FDCWD, scratch->path), ==, -1);
 }
 
+/* The folder and all in it goes; what a symbolic link in it points to stays. */
+static void
+test_remove_tree(struct scratch *scratch, gconstpointer unused)
+{
+	g_autofree char *deep = g_build_filename(scratch->folder, "a", "b", NULL);
+	g_autofree char *inner = g_build_filename(deep, "file", NULL);
+	g_autofree char *link = g_build_filename(deep, "link", NULL);
+	g_autofree char *top = g_build_filename(scratch->folder, "a", NULL);
+
+	(void)unused;
+	g_assert_true(g_file_set_contents(scratch->path, "outside", -1, NULL));
+	g_assert_cmpint(g_mkdir_with_parents(deep, 0700), ==, 0);
+	g_assert_true(g_file_set_contents(inner, "x", -1, NULL));
+	g_assert_cmpint(symlink(scratch->folder, link), ==, 0);
+	file_remove_tree(top);
+	g_assert_false(g_file_test(top, G_FILE_TEST_EXISTS));
+	g_assert_true(g_file_test(scratch->path, G_FILE_TEST_EXISTS));
+	file_remove_tree(top);		/* nothing there: nothing to do */
+}
+
 #define ADD(name, function) \
 	g_test_add(name, struct scratch, NULL, scratch_make, function, scratch_remove)
 
@@ -115,5 +135,6 @@ main(int argc, char **argv)
 	ADD("/file/create", test_create);
 	ADD("/file/errors", test_errors);
 	ADD("/file/link", test_link);
+	ADD("/file/remove-tree", test_remove_tree);
 	return g_test_run();
 }
