@@ -115,5 +115,6 @@ ok(wait_until(lambda: len(six.acks()) == 1), "six uids: the mail is acknowledged
 same(six.verify(six.acks_raw()[0]) if six.acks() else None, six.fingerprint, "six uids: and verifies")
 same(os.stat(six.path("db/ungcuu.db")).st_uid, owners["hub"].pw_uid, "six uids: the database is the hub's")
 killed_supervisor(six, "six uids")
+same((six.once(), len(six.acks())), (0, 1), "six uids: the next start works and finds everything done")
 six.balanced("six uids: balanced", seen=1)
 done()

@@ -3,3 +3,4 @@ tests_role_test_moves_SOURCES = tests/role/test-moves.c gateway/role/moves.c gat
 tests_role_test_moves_LDADD = $(ROLE_LIBS)
 EXTRA_DIST += tests/role/moves.txt
 unit_tests += tests/role/test-moves
+golden_tests += tests/role/test-moves
