@@ -21,7 +21,7 @@ static const char *const structured[] = {
 /* Fields that compose_header() writes itself or that belong to the entity. */
 static const char *const own_fields[] = {
 	"from", "to", "mime-version", "cc", "bcc", "content-type", "content-transfer-encoding",
-	"content-disposition", NULL
+	"content-disposition", "hp-outer", NULL
 };
 
 /* ---- checks -------------------------------------------------------------------------------- */
@@ -90,47 +90,119 @@ append_folded(GString *out, const char *value, gsize column)
 	return true;
 }
 
-/* Text that would not come back as it is: not ASCII, looks like a word, ends in blanks, words too
- * long. */
+/* What of a value is written as encoded words; from == to: nothing. */
+struct run { gsize from, to; };
+
+/* Would this word not come back as it is?  Not ASCII, looks like an encoded one, has one of
+ * `never`. */
 static bool
-needs_words(const char *value, gsize column)
+word_needs(const char *word, gsize size, const char *never)
 {
-	gsize n = strlen(value);
-	if (!is_ascii(value) || strstr(value, "=?") != NULL)
-		return true;
-	if (n > 0 && (value[0] == ' ' || value[n - 1] == ' '))
-		return true;
-	for (const char *p = value; *p != '\0'; ) {
-		gsize blanks = strspn(p, " "), word = strcspn(p + blanks, " ");
-		if (blanks + word + (p == value ? column : 0) > LINE)
+	for (gsize i = 0; i < size; i++)
+		if (word[i] < 32 || word[i] >= 127 || strchr(never, word[i]) != NULL
+		    || (word[i] == '=' && i + 1 < size && word[i + 1] == '?'))
 			return true;
-		p += blanks + word;
-	}
 	return false;
 }
 
-enum outcome
-compose_field(GString *out, const char *name, const char *value, GError **error)
+/* From the first to the last word that needs it, so that a ticket's tag before it stays readable
+ * for filters and people.  Blanks at either end of the value need it too; between the run and a
+ * plain word stays exactly the one blank RFC 2047 §6.2 shows, others go into the run. */
+static struct run
+run_find(const char *value, gsize column, const char *never)
+{
+	gsize n = strlen(value);
+	struct run run = { 0 };
+	for (gsize at = 0; at < n; ) {
+		gsize blanks = strspn(value + at, " ");
+		gsize word = strcspn(value + at + blanks, " ");
+		gsize end = at + blanks + word;
+		bool edge = (at == 0 && blanks > 0)
+			|| (end < n && end + strspn(value + end, " ") == n);
+		if (edge || word_needs(value + at + blanks, word, never)
+		    || blanks + word + (at == 0 ? column : 0) > LINE) {
+			run.from = run.to > 0 ? run.from : at > 0 ? at + 1 : 0;
+			run.to = end;
+		}
+		at = end;
+	}
+	gsize after = strspn(value + run.to, " ");
+	if (run.to > 0 && run.to + after == n)
+		run.to = n;
+	else if (run.to > 0 && after > 1)
+		run.to += after - 1;
+	return run;
+}
+
+static void
+append_text_value(GString *out, gsize start, const char *value)
+{
+	struct run run = run_find(value, out->len - start, "");
+	g_autofree char *head = g_strndup(value, run.from);
+	append_folded(out, head, out->len - start);
+	encode_words(out, start, value + run.from, run.to - run.from);
+	append_folded(out, value + run.to, encode_column(out, start));
+}
+
+/* The key data in pieces a line can hold: blanks within them mean nothing (Autocrypt Level 1). */
+static char *
+autocrypt_cut(const char *value)
+{
+	const char *data = strstr(value, "keydata=");
+	GString *out = g_string_new(NULL);
+	if (data == NULL)
+		data = value + strlen(value);
+	else
+		data += strlen("keydata=");
+	g_string_append_len(out, value, data - value);
+	for (gsize left = strlen(data), n; left > 0; left -= n, data += n) {
+		n = MIN(left, LINE - 4);
+		g_string_append_c(out, ' ');
+		g_string_append_len(out, data, (gssize)n);
+	}
+	return g_string_free(out, FALSE);
+}
+
+/* `outer`: the field as a copy of what the outer header says (RFC 9788 §2.2). */
+static enum outcome
+field_append(GString *out, bool outer, const char *name, const char *value, GError **error)
 {
 	enum outcome how = value_check(name, value, error);
 	if (how != DONE)
 		return how;
 	gsize before = out->len;
-	g_string_append_printf(out, "%s: ", name);
-	gsize column = out->len - before;
-	bool whole = true;
-	if (in_list(name, structured))
+	g_string_append_printf(out, "%s%s: ", outer ? "HP-Outer: " : "", name);
+	bool is_structured = in_list(name, structured), whole = true;
+	if (outer && is_structured && out->len - before + strcspn(value, " ") > LINE) {
+		g_string_truncate(out, out->len - 1);
+		g_string_append(out, "\r\n ");
+	}
+	gsize column = encode_column(out, before);
+	if (is_structured)
 		whole = is_ascii(value) && append_folded(out, value, column);
-	else if (needs_words(value, column))
-		encode_words(out, value, column);
 	else
-		append_folded(out, value, column);
+		append_text_value(out, before, value);
 	if (!whole) {
 		g_string_truncate(out, before);
 		return fail(error, NEVER, "compose: %s cannot be written in ASCII lines", name);
 	}
 	g_string_append(out, "\r\n");
 	return DONE;
+}
+
+enum outcome
+compose_field(GString *out, const char *name, const char *value, GError **error)
+{
+	if (g_ascii_strcasecmp(name, "autocrypt") != 0)
+		return field_append(out, false, name, value, error);
+	gsize before = out->len;
+	g_autofree char *cut = autocrypt_cut(value);
+	enum outcome how = field_append(out, false, name, cut, error);
+	if (how == DONE && out->len - before > LIMIT_AUTOCRYPT) {
+		g_string_truncate(out, before);
+		return limit_reached(error, "compose", "Autocrypt field", LIMIT_AUTOCRYPT);
+	}
+	return how;
 }
 
 /* local@domain, nothing that would need quoting. */
@@ -146,8 +218,43 @@ is_address(const char *address)
 }
 
 enum outcome
-compose_address(GString *out, const char *name, const char *display, const char *address,
-	GError **error)
+compose_autocrypt(GString *out, const char *address, GBytes *key, GError **error)
+{
+	gsize size;
+	const void *data = g_bytes_get_data(key, &size);
+	if (!is_address(address))
+		return fail(error, NEVER, "compose: Autocrypt is not for an address");
+	if (!offered_is_packet(data, size))
+		return fail(error, NEVER, "compose: not an OpenPGP certificate");
+	if (size > LIMIT_AUTOCRYPT)
+		return limit_reached(error, "compose", "Autocrypt field", LIMIT_AUTOCRYPT);
+	g_autofree char *base64 = g_base64_encode(data, size);
+	g_autofree char *value = g_strdup_printf("addr=%s; keydata=%s", address, base64);
+	return compose_field(out, "Autocrypt", value, error);
+}
+
+/* A display name that is no single quoted string: quoted words, encoded words, quoted words. */
+static void
+append_display(GString *out, gsize start, const char *shown)
+{
+	gsize n = strlen(shown);
+	struct run run = run_find(shown, out->len - start, "\"\\");
+	if (run.to == 0 || out->len - start + run.from + 1 > LINE)
+		run.from = 0;
+	if (run.to == 0 || n - run.to + 2 > LINE)
+		run.to = n;
+	if (run.from > 0)
+		g_string_append_printf(out, "\"%.*s\" ", (int)run.from - 1, shown);
+	encode_words(out, start, shown + run.from, run.to - run.from);
+	if (run.to == n)
+		return;
+	bool fold = encode_column(out, start) + n - run.to + 2 > LINE;
+	g_string_append_printf(out, "%s \"%s\"", fold ? "\r\n" : "", shown + run.to + 1);
+}
+
+static enum outcome
+address_append(GString *out, bool outer, const char *name, const char *display,
+	const char *address, GError **error)
 {
 	const char *shown = display != NULL ? display : "";
 	enum outcome how = value_check(name, shown, error);
@@ -156,23 +263,54 @@ compose_address(GString *out, const char *name, const char *display, const char 
 	if (!is_address(address))
 		return fail(error, NEVER, "compose: %s is not an address", name);
 	gsize before = out->len;
-	g_string_append_printf(out, "%s: ", name);
+	g_string_append_printf(out, "%s%s: ", outer ? "HP-Outer: " : "", name);
 	if (*shown == '\0') {
 		g_string_append_printf(out, "%s\r\n", address);
 		return DONE;
 	}
 	bool plain = is_ascii(shown) && strpbrk(shown, "\"\\") == NULL
 		&& strstr(shown, "=?") == NULL
-		&& strlen(shown) + strlen(name) + 4 <= LINE;
+		&& strlen(shown) + out->len - before + 2 <= LINE;
 	if (plain)
 		g_string_append_printf(out, "\"%s\"", shown);
 	else
-		encode_words(out, shown, out->len - before);
-	const char *lf = strrchr(out->str + before, '\n');
-	gsize column = out->len - (lf != NULL ? (gsize)(lf + 1 - out->str) : before);
-	bool fold = column + strlen(address) + 3 > LINE;
+		append_display(out, before, shown);
+	bool fold = encode_column(out, before) + strlen(address) + 3 > LINE;
 	g_string_append_printf(out, "%s <%s>\r\n", fold ? "\r\n" : "", address);
 	return DONE;
+}
+
+enum outcome
+compose_address(GString *out, const char *name, const char *display, const char *address,
+	GError **error)
+{
+	return address_append(out, false, name, display, address, error);
+}
+
+/* ---- headers ------------------------------------------------------------------------------- */
+
+/* The fields, then From and To; `outer`: as HP-Outer copies, with the Subject shown outside. */
+static enum outcome
+header_append(GString *out, const struct compose_protection *p, bool outer, GError **error)
+{
+	enum outcome how = DONE;
+	for (guint i = 0; i < p->n_fields && how == DONE; i++) {
+		const struct compose_header *f = &p->fields[i];
+		bool hidden = outer && g_ascii_strcasecmp(f->name, "subject") == 0;
+		if (in_list(f->name, own_fields))
+			how = fail(error, NEVER, "compose: %s is not for the caller to write",
+				f->name);
+		else if (outer)
+			how = field_append(out, true, f->name,
+				hidden ? p->outer_subject : f->value, error);
+		else
+			how = compose_field(out, f->name, f->value, error);
+	}
+	if (how == DONE)
+		how = address_append(out, outer, "From", p->from_name, p->from, error);
+	if (how == DONE)
+		how = address_append(out, outer, "To", NULL, p->to, error);
+	return how;
 }
 
 enum outcome
@@ -180,19 +318,10 @@ compose_header(const struct compose_header *fields, guint n, const char *from_na
 	const char *from,
 	const char *to, GBytes **out, GError **error)
 {
+	const struct compose_protection all = { .fields = fields, .n_fields = n,
+		.from_name = from_name, .from = from, .to = to };
 	GString *header = g_string_new(NULL);
-	enum outcome how = DONE;
-	for (guint i = 0; i < n && how == DONE; i++) {
-		if (in_list(fields[i].name, own_fields))
-			how = fail(error, NEVER, "compose: %s is not for the caller to write",
-				fields[i].name);
-		else
-			how = compose_field(header, fields[i].name, fields[i].value, error);
-	}
-	if (how == DONE)
-		how = compose_address(header, "From", from_name, from, error);
-	if (how == DONE)
-		how = compose_address(header, "To", NULL, to, error);
+	enum outcome how = header_append(header, &all, false, error);
 	if (how != DONE) {
 		g_string_free(header, TRUE);
 		return how;
@@ -227,8 +356,14 @@ is_boundary(const char *boundary)
 	return true;
 }
 
+/* What the root of a protected entity says of it; empty where nothing is protected. */
+struct mark {
+	const char *parameters;	/* ";\r\n hp=\"cipher\"" */
+	const char *subject;	/* shown as legacy display at the top of the text; NULL: not */
+};
+
 static enum outcome
-append_text(GString *out, GBytes *bytes, GError **error)
+append_text(GString *out, GBytes *bytes, const struct mark *mark, GError **error)
 {
 	gsize size;
 	const char *text = g_bytes_get_data(bytes, &size);
@@ -236,20 +371,25 @@ append_text(GString *out, GBytes *bytes, GError **error)
 		return limit_reached(error, "compose", "composed entity", LIMIT_ENTITY_SIZE);
 	if (!g_utf8_validate_len(size > 0 ? text : "", size, NULL))
 		return fail(error, NEVER, "compose: a text part is not UTF-8");
-	g_string_append(out, "Content-Type: text/plain; charset=utf-8\r\n"
-		"Content-Transfer-Encoding: quoted-printable\r\n\r\n");
+	g_string_append_printf(out, "Content-Type: text/plain; charset=utf-8%s%s\r\n"
+		"Content-Transfer-Encoding: quoted-printable\r\n\r\n", mark->parameters,
+		mark->subject != NULL ? ";\r\n hp-legacy-display=\"1\"" : "");
+	if (mark->subject != NULL) {
+		g_autofree char *legacy = g_strdup_printf("Subject: %s\n\n", mark->subject);
+		encode_quoted_printable(out, legacy, strlen(legacy));
+	}
 	encode_quoted_printable(out, text, size);
 	return DONE;
 }
 
 static enum outcome
-append_part(GString *out, const struct compose_part *part, GError **error)
+append_part(GString *out, const struct compose_part *part, const struct mark *mark, GError **error)
 {
 	const char *name = part->name != NULL ? part->name : "";
 	if (!is_type(part->type))
 		return fail(error, NEVER, "compose: not a media type");
 	if (*name == '\0' && g_ascii_strcasecmp(part->type, "text/plain") == 0)
-		return append_text(out, part->bytes, error);
+		return append_text(out, part->bytes, mark, error);
 	enum outcome how = value_check("filename", name, error);
 	if (how != DONE)
 		return how;
@@ -257,8 +397,8 @@ append_part(GString *out, const struct compose_part *part, GError **error)
 	const void *data = g_bytes_get_data(part->bytes, &size);
 	if (size > LIMIT_MAIL_SIZE)
 		return limit_reached(error, "compose", "mail size", LIMIT_MAIL_SIZE);
-	g_string_append_printf(out, "Content-Type: %s\r\nContent-Transfer-Encoding: base64\r\n"
-		"Content-Disposition: attachment", part->type);
+	g_string_append_printf(out, "Content-Type: %s%s\r\nContent-Transfer-Encoding: base64\r\n"
+		"Content-Disposition: attachment", part->type, mark->parameters);
 	if (*name != '\0')
 		encode_parameter(out, "filename", name);
 	g_string_append(out, "\r\n\r\n");
@@ -266,30 +406,77 @@ append_part(GString *out, const struct compose_part *part, GError **error)
 	return DONE;
 }
 
-enum outcome
-compose_entity(const struct compose_part *parts, guint n, const char *boundary, GBytes **out,
-	GError **error)
+/* Behind the header fields of the root, if any. */
+static enum outcome
+append_entity(GString *entity, const struct compose_part *parts, guint n, const char *boundary,
+	const struct mark *root, GError **error)
 {
 	if (n == 0 || n > LIMIT_PARTS)
 		return fail(error, NEVER, "compose: %u parts", n);
 	if (n > 1 && !is_boundary(boundary))
 		return fail(error, NEVER, "compose: not a boundary");
-	GString *entity = g_string_new(NULL);
-	if (n > 1)
-		g_string_append_printf(entity,
-			"Content-Type: multipart/mixed; boundary=\"%s\"\r\n\r\n", boundary);
+	if (n == 1)
+		return append_part(entity, &parts[0], root, error);
+	/* 60 characters of boundary, and the line still holds */
+	g_string_append_printf(entity, "Content-Type: multipart/mixed;%s boundary=\"%s\"%s\r\n\r\n",
+		strlen(boundary) > 30 ? "\r\n" : "", boundary, root->parameters);
 	enum outcome how = DONE;
 	for (guint i = 0; i < n && how == DONE; i++) {
-		if (n > 1)
-			g_string_append_printf(entity, "--%s\r\n", boundary);
-		how = append_part(entity, &parts[i], error);
+		const struct mark mark = { "", i == 0 ? root->subject : NULL };
+		g_string_append_printf(entity, "--%s\r\n", boundary);
+		how = append_part(entity, &parts[i], &mark, error);
 	}
-	if (how != DONE) {
+	g_string_append_printf(entity, "--%s--\r\n", boundary);
+	return how;
+}
+
+static enum outcome
+entity_end(GString *entity, enum outcome how, GBytes **out)
+{
+	if (how == DONE)
+		*out = g_string_free_to_bytes(entity);
+	else
 		g_string_free(entity, TRUE);
-		return how;
-	}
-	if (n > 1)
-		g_string_append_printf(entity, "--%s--\r\n", boundary);
-	*out = g_string_free_to_bytes(entity);
-	return DONE;
+	return how;
+}
+
+enum outcome
+compose_entity(const struct compose_part *parts, guint n, const char *boundary, GBytes **out,
+	GError **error)
+{
+	static const struct mark none = { "", NULL };
+	GString *entity = g_string_new(NULL);
+	enum outcome how = append_entity(entity, parts, n, boundary, &none, error);
+	return entity_end(entity, how, out);
+}
+
+static const char *
+subject_of(const struct compose_protection *p)
+{
+	for (guint i = 0; i < p->n_fields; i++)
+		if (g_ascii_strcasecmp(p->fields[i].name, "subject") == 0)
+			return p->fields[i].value;
+	return NULL;
+}
+
+enum outcome
+compose_protected(const struct compose_part *parts, guint n, const char *boundary,
+	const struct compose_protection *p, GBytes **out, GError **error)
+{
+	const char *subject = subject_of(p);
+	bool cipher = p->outer_subject != NULL;
+	if (subject == NULL)
+		return fail(error, NEVER, "compose: a protected header without Subject");
+	/* shown only where the outer header hides it (RFC 9788 §5.2.2) */
+	const struct mark mark = {
+		cipher ? ";\r\n hp=\"cipher\"" : ";\r\n hp=\"clear\"",
+		cipher && strcmp(subject, p->outer_subject) != 0 ? subject : NULL
+	};
+	GString *entity = g_string_new(NULL);
+	enum outcome how = header_append(entity, p, false, error);
+	if (how == DONE && cipher)
+		how = header_append(entity, p, true, error);
+	if (how == DONE)
+		how = append_entity(entity, parts, n, boundary, &mark, error);
+	return entity_end(entity, how, out);
 }

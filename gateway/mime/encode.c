@@ -79,26 +79,44 @@ encode_base64_lines(GString *out, const void *data, gsize size)
 
 /* ---- header words -------------------------------------------------------------------------- */
 
-/* How many bytes from here fit one word of `room` columns, whole characters only. */
+/* How many bytes from here fit one word of `room` columns, whole characters only.  Before another
+ * word it ends without base64 padding if it can: GMime drops what follows padding.  0: not here. */
 static gsize
 word_bytes(const char *utf8, gsize room)
 {
-	gsize max = room > WORD_FRAME ? (room - WORD_FRAME) / 4 * 3 : 0, n = 0;
+	gsize max = room > WORD_FRAME ? (room - WORD_FRAME) / 4 * 3 : 0, n = 0, unpadded = 0;
 	while (utf8[n] != '\0') {
 		gsize next = (gsize)(g_utf8_next_char(utf8 + n) - utf8);
 		if (next > max)
 			break;
 		n = next;
+		if (n % 3 == 0)
+			unpadded = n;
 	}
-	return n;
+	if (utf8[n] == '\0' || (unpadded == 0 && room == LINE - 1))
+		return n;
+	return unpadded;
+}
+
+gsize
+encode_column(const GString *out, gsize start)
+{
+	const char *lf = strrchr(out->str + start, '\n');
+	return out->len - (lf != NULL ? (gsize)(lf + 1 - out->str) : start);
 }
 
 void
-encode_words(GString *out, const char *utf8, gsize column)
+encode_words(GString *out, gsize start, const char *text, gsize size)
 {
+	g_autofree char *copy = g_strndup(text, size);
+	const char *utf8 = copy;
+	gsize column = encode_column(out, start);
 	while (*utf8 != '\0') {
 		gsize n = column < LINE ? word_bytes(utf8, LINE - column) : 0;
 		if (n == 0) {
+			/* the blank before it goes with the fold: a second one would be shown */
+			if (out->str[out->len - 1] == ' ')
+				g_string_truncate(out, out->len - 1);
 			g_string_append(out, "\r\n ");
 			column = 1;
 			continue;

@@ -20,7 +20,7 @@ const char *const parse_fields[] = {
 };
 /* Of these a layer inside a protected one may speak for itself; all others belong to the
  * transport. */
-static const char *const own_fields[] = { "content-type", "reply-to", "sender", NULL };
+static const char *const own_fields[] = { "content-type", "reply-to", NULL };
 
 static const char *const single_fields[] = {
 	"from", "subject", "date", "message-id", "content-type", "content-transfer-encoding", "to",
@@ -287,7 +287,7 @@ from_inherit(struct letter *letter, const struct letter *outer)
 }
 
 static void
-fields_inherit(struct letter *letter, const struct letter *outer)
+fields_inherit(struct letter *letter, const struct letter *outer, bool is_whole)
 {
 	for (guint i = letter->fields->len; i-- > 0; ) {
 		const struct field *f = letter->fields->pdata[i];
@@ -297,7 +297,7 @@ fields_inherit(struct letter *letter, const struct letter *outer)
 	guint own = letter->fields->len;
 	for (guint i = 0; i < outer->fields->len; i++) {
 		const struct field *f = outer->fields->pdata[i];
-		bool said = false;
+		bool said = is_whole && strcmp(f->name, "reply-to") == 0;
 		for (guint k = 0; k < own; k++) {
 			const struct field *mine = letter->fields->pdata[k];
 			said = said || strcmp(mine->name, f->name) == 0;
@@ -307,16 +307,24 @@ fields_inherit(struct letter *letter, const struct letter *outer)
 	}
 }
 
+static void
+protection_inherit(struct letter *letter, const struct letter *outer)
+{
+	letter->within_encryption = outer->within_encryption;
+	letter->header_protection = outer->header_protection;
+	letter->outer_from.name = g_strdup(outer->outer_from.name);
+	letter->outer_from.address = g_strdup(outer->outer_from.address);
+}
+
 void
-envelope_inherit(struct letter *letter, const struct header *h, const struct letter *outer)
+envelope_inherit(struct letter *letter, const struct header *h, const struct letter *outer,
+	bool is_whole)
 {
 	if (header_count(h, "from") == 0) {
 		for (guint i = letter->notes->len; i-- > 0; )
 			if (strcmp(letter->notes->pdata[i], "no From field") == 0)
 				g_ptr_array_remove_index(letter->notes, i);
 		from_inherit(letter, outer);
-	} else if (g_strcmp0(letter->from.address, outer->from.address) != 0) {
-		letter_note(letter, "From inside differs from the From outside");
 	}
 	if (header_count(h, "to") + header_count(h, "cc") == 0)
 		for (guint i = 0; i < outer->to->len; i++) {
@@ -332,13 +340,15 @@ envelope_inherit(struct letter *letter, const struct header *h, const struct let
 	}
 	if (letter->message_id == NULL)
 		letter->message_id = g_strdup(outer->message_id);
-	for (guint i = 0; letter->references->len < LIMIT_REFERENCES
-		&& i < outer->references->len; i++)
+	/* ids of the outer header must not move a protected mail into another thread */
+	bool has_own = is_whole || letter->references->len > 0;
+	for (guint i = 0; !has_own && i < outer->references->len; i++)
 		if (!references_have(letter, outer->references->pdata[i]))
 			g_ptr_array_add(letter->references, g_strdup(outer->references->pdata[i]));
 	if (letter->date < 0)
 		letter->date = outer->date;
-	fields_inherit(letter, outer);
+	fields_inherit(letter, outer, is_whole);
+	protection_inherit(letter, outer);
 	for (guint i = 0; i < outer->notes->len; i++)
 		letter_note(letter, "%s", (const char *)outer->notes->pdata[i]);
 }

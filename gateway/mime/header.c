@@ -84,6 +84,22 @@ header_clear(struct header *h)
 	g_clear_pointer(&h->fields, g_ptr_array_unref);
 }
 
+void
+header_only(const struct header *h, const char *const *names, struct header *out)
+{
+	*out = (struct header){ g_ptr_array_new_with_free_func(header_field_free), h->garbage,
+		h->odd };
+	for (guint i = 0; i < h->fields->len; i++) {
+		const struct header_field *f = h->fields->pdata[i];
+		if (!g_strv_contains(names, f->name))
+			continue;
+		struct header_field *copy = g_new0(struct header_field, 1);
+		copy->name = g_strdup(f->name);
+		copy->value = g_strdup(f->value);
+		g_ptr_array_add(out->fields, copy);
+	}
+}
+
 const char *
 header_get(const struct header *h, const char *name, guint n)
 {

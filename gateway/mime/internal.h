@@ -63,6 +63,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(header_auto, header_clear)
 /* n-th from the top, or NULL */
 const char *header_get(const struct header *, const char *name, guint n);
 guint header_count(const struct header *, const char *name);
+/* A copy of the fields of these names alone. */
+void header_only(const struct header *, const char *const *names, struct header *out);
 /* The raw value as UTF-8, by the rule for undeclared text. g_free(). */
 char *header_utf8(const char *value, const struct parse_settings *);
 /* Decoded, cleaned, on one line; never NULL. g_free(). */
@@ -74,8 +76,10 @@ void header_ids(const char *value, GPtrArray *out, guint max);
 
 /* Everything of the letter that comes from the header, and the notes about it. */
 void envelope_read(struct letter *, const struct header *, const struct parse_settings *);
-/* Fills what this layer does not say from the letter of the layer around it. */
-void envelope_inherit(struct letter *, const struct header *, const struct letter *outer);
+/* Fills what this layer does not say from the letter of the layer around it.  is_whole: what the
+ * protected header leaves out of references and Reply-To was not there. */
+void envelope_inherit(struct letter *, const struct header *, const struct letter *outer,
+	bool is_whole);
 void letter_note(struct letter *, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* ---- layers.c ------------------------------------------------------------------------------ */
@@ -86,6 +90,31 @@ void layer_find(struct letter *, const char *raw, const struct scan *, const str
  * signature is over, without armour (NULL if encrypted); *around what stands before and behind.
  * Both g_free(). */
 enum layer layer_inline(const char *text, char **inside, char **around);
+
+/* ---- protected.c: headers inside a layer ---------------------------------------------------- */
+
+struct protection {
+	enum header_protection word;	/* NONE: no mark that counts */
+	bool is_cipher;			/* hp="cipher": legacy display may be there */
+	bool is_older;			/* protected-headers="v1" */
+};
+/* Looks for a protected header in this layer; where one counts, *letter is a new one with its
+ * envelope.  Notes the marks that do not count. */
+struct protection protected_read(struct letter **, const char *raw, const struct scan *,
+	const struct letter *outer, const struct parse_settings *);
+/* Is this first part under an older mark only there to show the header? */
+bool protected_is_older_display(GMimeObject *);
+/* Is this leaf said to begin with a legacy display?  Then cut it; false: it does not. */
+bool protected_has_display(GMimeObject *);
+bool protected_cut_display(char *text, bool is_html);
+
+/* ---- offered.c: keys that come by mail ------------------------------------------------------ */
+
+bool offered_is_packet(const void *, gsize);
+/* From the outermost header, or from the layer around. */
+void offered_read(struct letter *, const struct header *, const struct letter *outer);
+void offered_inherit(struct letter *, const struct letter *outer);
+void offered_attachment(struct letter *, GMimePart *, const char *name);
 
 /* ---- content.c: leaves --------------------------------------------------------------------- */
 
@@ -118,6 +147,7 @@ struct reading {
 	enum show show;
 	bool covered;		/* what is read now is inside the signed subtree */
 	bool is_report;		/* the root is a multipart/report */
+	struct protection protection;
 	guint seen;		/* objects walked, to be compared with the scan */
 };
 /* `number`: of this object; "" for a multipart root. */
@@ -152,8 +182,10 @@ char *html_charset(const char *html, gsize size);
 
 void encode_quoted_printable(GString *out, const char *text, gsize size);
 void encode_base64_lines(GString *out, const void *data, gsize size);
-/* RFC 2047 words, folded; `column` is where the line stands. */
-void encode_words(GString *out, const char *utf8, gsize column);
+/* Where the last line of the field that began at `start` stands. */
+gsize encode_column(const GString *out, gsize start);
+/* RFC 2047 words, folded, behind the one blank that ends `out`. */
+void encode_words(GString *out, gsize start, const char *utf8, gsize size);
 /* "; filename=…" with RFC 2231 where needed. */
 void encode_parameter(GString *out, const char *name, const char *utf8);
 

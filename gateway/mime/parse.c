@@ -185,6 +185,33 @@ static void (*const readers[layer_count])(struct reading *) = {
 	[LAYER_SMIME_ENCRYPTED] = read_sealed,
 };
 
+/* What this layer says of its envelope: all of it outside, the type alone further in, where only
+ * a marked header counts. */
+static void
+envelope(struct letter *letter, const struct header *h, const struct letter *outer,
+	const struct parse_settings *settings)
+{
+	static const char *const structural[] = { "content-type", NULL };
+	g_auto(header_auto) own = { 0 };
+	if (outer == NULL) {
+		envelope_read(letter, h, settings);
+		return;
+	}
+	header_only(h, structural, &own);
+	envelope_read(letter, &own, settings);
+}
+
+static void
+inherit(struct letter *letter, const struct letter *outer)
+{
+	const struct header nothing = { .fields = g_ptr_array_new() };
+	envelope_inherit(letter, &nothing, outer, false);
+	g_ptr_array_unref(nothing.fields);
+	letter->within_encryption |= outer->layer == LAYER_PGP_ENCRYPTED
+		|| outer->layer == LAYER_SMIME_ENCRYPTED
+		|| outer->layer == LAYER_PGP_INLINE_ENCRYPTED;
+}
+
 static void
 text_finish(struct letter *letter, const char *decoded)
 {
@@ -231,16 +258,21 @@ parse_mail(GBytes *bytes, const struct letter *outer, const struct parse_setting
 	g_autoptr(letter_auto) letter = letter_new();
 	g_auto(header_auto) header = { 0 };
 	header_read(raw, root->at, root->body, &header);
-	envelope_read(letter, &header, settings);
+	envelope(letter, &header, outer, settings);
 	if (scan.headless)
 		letter_note(letter, "no header");
 	else if (root->at > 0 && !g_str_has_prefix(raw, "From "))
 		letter_note(letter, "garbage before the header");
 	layer_find(letter, raw, &scan, &header);
 	if (outer != NULL)
-		envelope_inherit(letter, &header, outer);
+		inherit(letter, outer);
+	offered_read(letter, &header, outer);
+	struct letter *inside = g_steal_pointer(&letter);
+	struct protection protection = protected_read(&inside, raw, &scan, outer, settings);
+	letter = inside;
 	struct reading r = { .raw = raw, .settings = settings, .scan = &scan, .letter = letter,
-		.text = g_string_new(NULL), .is_report = is_report(letter) };
+		.text = g_string_new(NULL), .is_report = is_report(letter),
+		.protection = protection };
 	readers[letter->layer](&r);
 	text_finish(letter, r.text->str);
 	g_string_free(r.text, TRUE);
@@ -271,5 +303,55 @@ parse_part(GBytes *bytes, const char *number, GBytes **out, GError **error)
 	bool more;
 	GByteArray *decoded = content_bytes(GMIME_PART(object), LIMIT_MAIL_SIZE, &more);
 	*out = g_byte_array_free_to_bytes(decoded);
+	return DONE;
+}
+
+/* How each layer carries its sealed bytes: the part; of inline blocks the first and last line. */
+static const struct { const char *number, *begin, *end; } sealed[layer_count] = {
+	[LAYER_PGP_SIGNED] = { "2", NULL, NULL },
+	[LAYER_PGP_ENCRYPTED] = { "2", NULL, NULL },
+	[LAYER_SMIME_SIGNED] = { "2", NULL, NULL },
+	[LAYER_SMIME_OPAQUE] = { "1", NULL, NULL },
+	[LAYER_SMIME_ENCRYPTED] = { "1", NULL, NULL },
+	[LAYER_PGP_INLINE_SIGNED] = { "1", "-----BEGIN PGP SIGNED MESSAGE-----",
+		"-----END PGP SIGNATURE-----" },
+	[LAYER_PGP_INLINE_ENCRYPTED] = { "1", "-----BEGIN PGP MESSAGE-----",
+		"-----END PGP MESSAGE-----" },
+};
+
+/* Offset of this text at the start of a line, or size. */
+static gsize
+line_find(const char *data, gsize size, gsize from, const char *line)
+{
+	gsize n = strlen(line);
+	while (from < size) {
+		const char *at = memmem(data + from, size - from, line, n);
+		if (at == NULL)
+			break;
+		if (at == data || at[-1] == '\n')
+			return (gsize)(at - data);
+		from = (gsize)(at - data) + 1;
+	}
+	return size;
+}
+
+enum outcome
+parse_sealed(GBytes *bytes, enum layer layer, GBytes **out, GError **error)
+{
+	if (layer >= layer_count || sealed[layer].number == NULL)
+		return fail(error, NEVER, "mime: nothing is sealed here");
+	g_autoptr(GBytes) part = NULL;
+	enum outcome how = parse_part(bytes, sealed[layer].number, &part, error);
+	if (how != DONE || sealed[layer].begin == NULL) {
+		*out = g_steal_pointer(&part);
+		return how;
+	}
+	gsize size;
+	const char *data = bytes_get(part, &size);
+	gsize begin = line_find(data, size, 0, sealed[layer].begin);
+	gsize end = line_find(data, size, begin, sealed[layer].end);
+	if (end == size)
+		return fail(error, NEVER, "mime: no inline block");
+	*out = g_bytes_new_from_bytes(part, begin, end + strlen(sealed[layer].end) - begin);
 	return DONE;
 }

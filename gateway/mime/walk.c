@@ -39,13 +39,25 @@ is_attachment(GMimeObject *object)
 	return word != NULL && g_ascii_strcasecmp(word, "attachment") == 0;
 }
 
-static char *
-html_to_text(struct reading *r, const GByteArray *bytes, const char *charset, bool cut)
+static void
+display_cut(struct reading *r, char *text, bool is_html)
 {
+	if (!protected_cut_display(text, is_html))
+		letter_note(r->letter, "the legacy display announced is not there");
+}
+
+static char *
+html_to_text(struct reading *r, GMimePart *part, const GByteArray *bytes, bool cut)
+{
+	const char *charset = g_mime_object_get_content_type_parameter(GMIME_OBJECT(part),
+		"charset");
+	bool has_display = r->protection.is_cipher && protected_has_display(GMIME_OBJECT(part));
 	const char *data = (const char *)bytes->data;
 	g_autofree char *meta = charset == NULL ? html_charset(data, bytes->len) : NULL;
 	g_autofree char *utf8 = text_decode(data, bytes->len, charset != NULL ? charset : meta,
 		r->settings != NULL ? r->settings->fallback_charsets : NULL);
+	if (has_display)
+		display_cut(r, utf8, true);
 	char *text = cut ? NULL : html_text(utf8, strlen(utf8));
 	if (text != NULL)
 		return text;
@@ -65,10 +77,12 @@ leaf_text(struct reading *r, GMimePart *part)
 	if (bytes->len == 0)
 		return g_strdup("");
 	if (is_html)
-		return html_to_text(r, bytes, charset, more);
+		return html_to_text(r, part, bytes, more);
 	r->letter->truncated = r->letter->truncated || more;
 	char *text = text_decode(bytes->data, bytes->len, charset,
 		r->settings != NULL ? r->settings->fallback_charsets : NULL);
+	if (r->protection.is_cipher && protected_has_display(GMIME_OBJECT(part)))
+		display_cut(r, text, false);
 	const char *format = g_mime_content_type_get_parameter(type, "format");
 	if (format == NULL || g_ascii_strcasecmp(format, "flowed") != 0)
 		return text;
@@ -130,6 +144,7 @@ walk_list(struct reading *r, GMimeObject *object, const char *number)
 		guint8 digest[DIGEST_SIZE];
 		content_digest(GMIME_PART(object), &part->size, digest);
 		part->sha256 = digest_hex(digest);
+		offered_attachment(r->letter, GMIME_PART(object), part->name);
 	} else {
 		mail_digest(r, object, e, part);
 	}
@@ -216,7 +231,14 @@ walk_sealed(struct reading *r, GMimeMultipart *of, const char *number)
 static void
 walk_mixed(struct reading *r, GMimeMultipart *of, const char *number)
 {
-	for (int i = 0; i < g_mime_multipart_get_count(of); i++)
+	int i = 0, n = g_mime_multipart_get_count(of);
+	bool is_payload = strcmp(number, r->covered ? "1" : "") == 0;
+	if (n > 1 && is_payload && r->protection.is_older
+	    && protected_is_older_display(g_mime_multipart_get_part(of, 0))) {
+		r->seen++;
+		i = 1;
+	}
+	for (; i < n; i++)
 		walk_child(r, of, i, number);
 }
 

@@ -113,6 +113,29 @@ print_parts(GString *out, const struct letter *l)
 }
 
 static void
+print_protection(GString *out, const struct letter *l)
+{
+	if (l->header_protection != HEADER_PROTECTION_NONE)
+		print_text(out, "header-protection",
+		    header_protection_word(l->header_protection));
+	print_address(out, "outer-from", &l->outer_from);
+	if (l->within_encryption)
+		g_string_append(out, "within-encryption: yes\n");
+	for (guint i = 0; i < l->offered->len; i++) {
+		const struct offered_key *k = l->offered->pdata[i];
+		gsize size;
+		const void *data = g_bytes_get_data(k->bytes, &size);
+		guint8 digest[DIGEST_SIZE];
+
+		digest_bytes(data, size, digest);
+		g_autofree char *hex = digest_hex(digest);
+
+		g_string_append_printf(out, "offered: %s %s %" G_GSIZE_FORMAT " %s\n", k->source,
+		    k->address != NULL ? k->address : "-", size, hex);
+	}
+}
+
+static void
 print_notices(GString *out, const struct letter *l)
 {
 	if (l->bounce != NULL) {
@@ -136,6 +159,7 @@ letter_print(const struct letter *l)
 	print_envelope(out, l);
 	print_text(out, "language", l->language);
 	g_string_append_printf(out, "layer: %s\n", layer_word(l->layer));
+	print_protection(out, l);
 	print_slice(out, "covered", &l->covered);
 	print_slice(out, "sealed", &l->sealed);
 	print_digest(out, "body-sha256", l->body_sha256);

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define LETTER_TYPE "((msms)ua(msms)smsasxa(ss)sssmsa(smsstsb)a(sss)m(msmsmsms)m(msms)as" \
-	"u(tt)(tt)bayay)"
+	"u(tt)(tt)bayayu(msms)ba(smsay))"
 #define LETTER_LAST_DATE G_GINT64_CONSTANT(253402300799999)	/* the end of the year 9999 */
 
 /* ---- new and free --------------------------------------------------------------------- */
@@ -81,6 +81,17 @@ feedback_free(struct feedback *f)
 	g_free(f);
 }
 
+static void
+offered_free(gpointer data)
+{
+	struct offered_key *k = data;
+
+	g_free(k->source);
+	g_free(k->address);
+	g_bytes_unref(k->bytes);
+	g_free(k);
+}
+
 struct letter *
 letter_new(void)
 {
@@ -92,6 +103,7 @@ letter_new(void)
 	l->parts = g_ptr_array_new_with_free_func(part_free);
 	l->indicators = g_ptr_array_new_with_free_func(indicator_free);
 	l->notes = g_ptr_array_new_with_free_func(g_free);
+	l->offered = g_ptr_array_new_with_free_func(offered_free);
 	l->subject = g_strdup("");
 	l->text = g_strdup("");
 	l->quoted = g_strdup("");
@@ -107,12 +119,15 @@ letter_free(struct letter *l)
 		return;
 	g_free(l->from.name);
 	g_free(l->from.address);
+	g_free(l->outer_from.name);
+	g_free(l->outer_from.address);
 	g_ptr_array_unref(l->to);
 	g_ptr_array_unref(l->references);
 	g_ptr_array_unref(l->fields);
 	g_ptr_array_unref(l->parts);
 	g_ptr_array_unref(l->indicators);
 	g_ptr_array_unref(l->notes);
+	g_ptr_array_unref(l->offered);
 	g_free(l->subject);
 	g_free(l->message_id);
 	g_free(l->text);
@@ -222,6 +237,20 @@ feedback_variant(const struct feedback *f)
 	return g_variant_new_maybe(G_VARIANT_TYPE("(msms)"), inner);
 }
 
+static GVariant *
+offered_variant(const GPtrArray *offered)
+{
+	GVariantBuilder b = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("a(smsay)"));
+
+	for (guint i = 0; i < offered->len; i++) {
+		const struct offered_key *k = offered->pdata[i];
+
+		g_variant_builder_add(&b, "(sms@ay)", k->source, k->address,
+		    g_variant_new_from_bytes(G_VARIANT_TYPE_BYTESTRING, k->bytes, TRUE));
+	}
+	return g_variant_builder_end(&b);
+}
+
 GVariant *
 letter_to_variant(const struct letter *l)
 {
@@ -250,6 +279,10 @@ letter_to_variant(const struct letter *l)
 	g_variant_builder_add(&b, "b", (gboolean)l->truncated);
 	g_variant_builder_add_value(&b, digest_variant(l->body_sha256));
 	g_variant_builder_add_value(&b, digest_variant(l->own_sha256));
+	g_variant_builder_add(&b, "u", (guint32)l->header_protection);
+	g_variant_builder_add(&b, "(msms)", l->outer_from.name, l->outer_from.address);
+	g_variant_builder_add(&b, "b", (gboolean)l->within_encryption);
+	g_variant_builder_add_value(&b, offered_variant(l->offered));
 	return g_variant_builder_end(&b);
 }
 
@@ -266,7 +299,7 @@ letter_to_bytes(const struct letter *l)
 /* Children of the tuple, in the order of LETTER_TYPE. */
 enum child { FROM, N_FROM, TO, SUBJECT, MESSAGE_ID, REFERENCES, DATE, FIELDS, TEXT, QUOTED, OUTSIDE,
 	LANGUAGE, PARTS, INDICATORS, BOUNCE, FEEDBACK, NOTES, LAYER, COVERED, SEALED, TRUNCATED,
-	BODY_SHA256, OWN_SHA256 };
+	BODY_SHA256, OWN_SHA256, PROTECTION, OUTER_FROM, WITHIN, OFFERED };
 
 /* How many elements each array may have; checked before any is looked at. */
 static const struct {
@@ -282,6 +315,7 @@ static const struct {
 	{ NOTES,	LIMIT_NOTES,		"notes" },
 	{ BODY_SHA256,	DIGEST_SIZE,		"digest" },
 	{ OWN_SHA256,	DIGEST_SIZE,		"digest" },
+	{ OFFERED,	LIMIT_OFFERED,		"offered keys" },
 };
 
 /* How long each text of its own may be; those in arrays are bounded by LIMIT_LETTER_BODY alone. */
@@ -383,6 +417,7 @@ take_addresses(struct letter *l, GVariant *v)
 	struct address a;
 
 	g_variant_get_child(v, FROM, "(msms)", &l->from.name, &l->from.address);
+	g_variant_get_child(v, OUTER_FROM, "(msms)", &l->outer_from.name, &l->outer_from.address);
 	g_variant_iter_init(&iter, array);
 	while (g_variant_iter_next(&iter, "(msms)", &a.name, &a.address))
 		g_ptr_array_add(l->to, g_memdup2(&a, sizeof(a)));
@@ -451,6 +486,27 @@ take_notices(struct letter *l, GVariant *v)
 	}
 }
 
+/* False, with the limit, if a key is too large. */
+static bool
+take_offered(struct letter *l, GVariant *v, GError **error)
+{
+	g_autoptr(GVariant) array = g_variant_get_child_value(v, OFFERED);
+
+	for (gsize i = 0; i < g_variant_n_children(array); i++) {
+		g_autoptr(GVariant) bytes = NULL;
+		struct offered_key *k = g_new0(struct offered_key, 1);
+
+		g_variant_get_child(array, i, "(sms@ay)", &k->source, &k->address, &bytes);
+		k->bytes = g_variant_get_data_as_bytes(bytes);
+		g_ptr_array_add(l->offered, k);
+		if (g_bytes_get_size(k->bytes) > LIMIT_OFFERED_SIZE) {
+			limit_reached(error, "letter", "offered key", LIMIT_OFFERED_SIZE);
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool
 take_digest(guint8 to[DIGEST_SIZE], GVariant *v, enum child child)
 {
@@ -477,8 +533,8 @@ take_slice(struct slice *to, GVariant *v, enum child child)
 static bool
 take_numbers(struct letter *l, GVariant *v)
 {
-	guint32 n_from, layer;
-	gboolean truncated;
+	guint32 n_from, layer, protection;
+	gboolean truncated, within;
 
 	g_variant_get_child(v, N_FROM, "u", &n_from);
 	g_variant_get_child(v, DATE, "x", &l->date);
@@ -486,11 +542,15 @@ take_numbers(struct letter *l, GVariant *v)
 	g_variant_get_child(v, TRUNCATED, "b", &truncated);
 	l->n_from = n_from;
 	l->layer = layer;
+	g_variant_get_child(v, PROTECTION, "u", &protection);
+	g_variant_get_child(v, WITHIN, "b", &within);
 	l->truncated = truncated;
+	l->header_protection = protection;
+	l->within_encryption = within;
 	/* A Date: far outside is the sender's mistake, not the worker's: it counts as none. */
 	if (l->date < 0 || l->date > LETTER_LAST_DATE)
 		l->date = -1;
-	return layer < layer_count &&
+	return layer < layer_count && protection < header_protection_count &&
 	    take_slice(&l->covered, v, COVERED) && take_slice(&l->sealed, v, SEALED) &&
 	    take_digest(l->body_sha256, v, BODY_SHA256) &&
 	    take_digest(l->own_sha256, v, OWN_SHA256);
@@ -514,6 +574,8 @@ letter_from_variant(GVariant *v, GError **error)
 	take_fields(l, v);
 	take_indicators(l, v);
 	take_notices(l, v);
+	if (!take_offered(l, v, error))
+		return NULL;
 	if (!take_parts(l, v) || !take_numbers(l, v)) {
 		fail(error, NEVER, "letter: a number or digest out of range");
 		return NULL;

@@ -99,11 +99,16 @@ WORDS(death, DEATH, DEATH_LIST)
 	X(LETTER_WALL,		      60, "letter time")	/* seconds */ \
 	X(LETTER_MEMORY,	268435456, "letter memory")	/* bytes of address space */ \
 	X(KEYS_WALL,		      60, "key operation time")	/* seconds */ \
+	X(PACKETS, 500, "OpenPGP packets") X(SIGNATURES, 16, "signatures")	/* of a ciphertext; over a text */ \
+	X(CERTIFICATE,		  262144, "certificate")	/* bytes, others' signatures on it included */ \
 	X(ENTITY_SIZE,		 4194304, "composed entity")	/* bytes of one outgoing entity without attachments */ \
 	X(TEMPLATE_SIZE,	   65536, "template") \
 	X(RENDERED_SIZE,	  262144, "rendered text") \
 	X(INDICATORS,		    1000, "indicators")	/* listed */ \
 	X(NOTES,		     100, "notes")		/* ambiguities of one letter listed */ \
+	X(OFFERED,		       4, "offered keys")	/* taken of one mail */ \
+	X(OFFERED_SIZE,		   65536, "offered key")	/* bytes of one, decoded */ \
+	X(AUTOCRYPT,		   10240, "Autocrypt field")	/* bytes of one, read or written */ \
 	X(DEATHS,		       2, "deaths")		/* counted deaths until held */ \
 	X(UNEXPLAINED,		       5, "unexplained ends")	/* until retried alone */ \
 	X(TURN,			      32, "turn")		/* events handled in one transaction */
@@ -115,7 +120,6 @@ enum outcome limit_reached(GError **error, const char *where, const char *word, 
 /* ---- letter.c: an opened mail ------------------------------------------------------- */
 struct address { char *name, *address; };	/* either may be NULL; address: as written, NFC, domain lower-cased */
 struct field { char *name, *value; };		/* name lower-cased; value decoded, one line, cleaned */
-
 struct part {
 	char *number;		/* "1.2.3", IMAP style */
 	char *name;		/* safe file name, or NULL */
@@ -124,11 +128,12 @@ struct part {
 	char *sha256;		/* of the decoded bytes, hex */
 	bool covered;		/* inside the signed subtree */
 };
-struct bounce { char *action, *status, *recipient, *message_id; };
-struct feedback { char *format, *type; };
+struct bounce { char *action, *status, *recipient, *message_id; }; struct feedback { char *format, *type; };
 struct indicator { char *type, *value, *seen; };
 struct slice { guint64 at, size; };	/* of the raw mail: offset and length in bytes */
-
+/* A certificate that came by mail, packets or armour: may encrypt to that correspondent, grants nothing.
+ * Source "autocrypt": address is the From address it is for; "attachment": NULL. */
+struct offered_key { char *source, *address; GBytes *bytes; };
 struct letter {
 	struct address from;		/* the single From address; both NULL if not exactly one */
 	guint n_from;			/* From addresses seen in all From fields */
@@ -143,8 +148,7 @@ struct letter {
 	char *language;			/* "vi" "en" or NULL */
 	GPtrArray *parts;		/* struct part: attachments, attached mails included */
 	GPtrArray *indicators;		/* struct indicator */
-	struct bounce *bounce;		/* or NULL */
-	struct feedback *feedback;	/* or NULL */
+	struct bounce *bounce; struct feedback *feedback;	/* or NULL */
 	GPtrArray *notes;		/* char *: ambiguities to show, e.g. "two From fields" */
 	enum layer layer;		/* what is to be undone next; PLAIN: nothing */
 	struct slice covered;		/* octets the signature is over */
@@ -152,18 +156,20 @@ struct letter {
 	bool truncated;			/* text was cut at LIMIT_LETTER_TEXT */
 	guint8 body_sha256[DIGEST_SIZE];/* body octets as text (digest_put_text) */
 	guint8 own_sha256[DIGEST_SIZE];	/* the sender's own part: covered slice, ciphertext, else body */
+	enum header_protection header_protection;	/* RFC 9788: from, subject, … are the inner ones; holds
+					 * only if the layer does: without a good signature, believe outer_from */
+	struct address outer_from;	/* the outer From where the protected one differs; else NULL */
+	bool within_encryption;		/* an encrypted layer was opened around this one */
+	GPtrArray *offered;		/* struct offered_key */
 };
 struct letter *letter_new(void);		/* all arrays there, strings "", date -1 */
-void letter_free(struct letter *);
-typedef struct letter letter_auto;
+void letter_free(struct letter *); typedef struct letter letter_auto;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(letter_auto, letter_free)	/* g_autoptr(letter_auto) l = letter_new(); */
 const char *letter_field(const struct letter *, const char *lower_name);	/* topmost, or NULL */
 /* To and from one GVariant, floating; from borrows.  from: NULL with NEVER unless of the one type, in normal form
  * and with every array and length in its limit (subject, text, quoted, outside: LIMIT_LETTER_TEXT). */
-GVariant *letter_to_variant(const struct letter *);
-struct letter *letter_from_variant(GVariant *, GError **error);
-GBytes *letter_to_bytes(const struct letter *);
-struct letter *letter_from_bytes(GBytes *, GError **error);
+GVariant *letter_to_variant(const struct letter *); struct letter *letter_from_variant(GVariant *, GError **error);
+GBytes *letter_to_bytes(const struct letter *); struct letter *letter_from_bytes(GBytes *, GError **error);
 /* For golden files and tests: stable text, one item per line. */
 char *letter_print(const struct letter *);
 
@@ -179,8 +185,7 @@ struct verdict {
 };
 struct verdict verdict_worst(enum layer);	/* plain: none/none; signed: unverifiable; encrypted: unsupported */
 void verdict_clear(struct verdict *);
-GVariant *verdict_to_variant(const struct verdict *);
-bool verdict_from_variant(GVariant *, struct verdict *);
+GVariant *verdict_to_variant(const struct verdict *); bool verdict_from_variant(GVariant *, struct verdict *);
 
 /* ---- options.c: the table of configuration -------------------------------------------------- */
 /* The role bits of role/role.h, which checks that they agree. */
@@ -200,8 +205,7 @@ extern const struct option options_table[];	/* ends with name NULL */
 
 /* Checked values by concrete path: "mailboxes.0.host".  Lists have a count. */
 struct options;
-struct options *options_new(void);
-void options_free(struct options *);
+struct options *options_new(void); void options_free(struct options *);
 void options_set(struct options *, const char *path, const char *value);
 const char *options_text(const struct options *, const char *path, ...) G_GNUC_PRINTF(2, 3);	/* or NULL */
 gint64 options_int(const struct options *, const char *path, ...) G_GNUC_PRINTF(2, 3);	/* INT TIME SIZE; 0 */
@@ -213,8 +217,7 @@ struct options *options_for_mailbox(const struct options *, unsigned role, guint
 GVariant *options_to_variant(const struct options *);
 struct options *options_from_variant(GVariant *);
 /* The table row for a concrete path or NULL; the nearest known name for a wrong one, or NULL. */
-const struct option *option_find(const char *path);
-const char *option_nearest(const char *path);
+const struct option *option_find(const char *path); const char *option_nearest(const char *path);
 /* Text as written for this row to the text kept (ms, bytes); NULL with NEVER saying what is wrong. g_free(). */
 char *option_accept(const struct option *, const char *text, GError **error);
 
@@ -239,8 +242,7 @@ struct site {
 	GPtrArray *parties;		/* struct party */
 	GHashTable *templates;		/* "vi/T01" → text */
 };
-struct site *site_new(const struct options *);
-void site_free(struct site *);
+struct site *site_new(const struct options *); void site_free(struct site *);
 bool site_is_own(const struct site *, const char *address);
 const struct party *site_party_by_address(const struct site *, const char *address);
 char *party_text(const struct party *);	/* "agency:so-y-te" */

@@ -34,11 +34,18 @@ static const char *const subjects[] = {
 	LONG LONG,
 	LOCKS LOCKS LOCKS,
 	"Re: \"quoted\" <and> (more): ; ,",
+	"[NBH-2026-000001] Đã tiếp nhận (2)", "đ", "a đ b", "  đ  ", "a  đ  b", "a đ  ", " a", "a ",
+	"a   b đ c   d", "tag =?utf-8?B?QUJD?= tag", "a =? đ ?= b", "đ a b c d e f đ",
+	"[NBH-2026-000001] " LONG " " LOCKS " " LONG,
+	DOTS DOTS " đ " DOTS DOTS, "a " DOTS DOTS " b", "\tđ\t", "   ",
 };
 static const char *const displays[] = {
 	"", "Team", "Đội Ứng cứu sự cố an toàn thông tin mạng tỉnh Ninh Bình và các đơn vị",
 	"A, B; C <x@example.org>", "A \"quoted\" name",
 	"a name so long that it can not stand on one line with the name of its field and address",
+	"CERT Ninh Bình 24/7", "CERT, Ninh (Bình) <x@example.org>; 24/7",
+	"a \"b\" đ c", "đ  a", "a  đ",
+	"a=b =?utf-8?B?QUJD?= c", LONG " đ " LONG, DOTS " " LONG " đ a", "Đội trực CSIRT",
 };
 static const char *const names[] = {
 	"a.txt", "báo cáo sự cố.pdf", "quote\" and \\ slash.txt",
@@ -112,7 +119,9 @@ test_header(void)
 			g_autoptr(GBytes) again = header_of(subjects[i], displays[k]);
 			g_assert_true(g_bytes_equal(header, again));
 			g_autoptr(letter_auto) letter = read_back(header, entity);
-			g_assert_cmpstr(letter->subject, ==, subjects[i]);
+			/* a reader cuts blanks at either end, encoded or not */
+			g_autofree char *subject = g_strstrip(g_strdup(subjects[i]));
+			g_assert_cmpstr(letter->subject, ==, subject);
 			g_assert_cmpstr(letter->from.name != NULL ? letter->from.name : "", ==,
 				displays[k]);
 			g_assert_cmpstr(letter->from.address, ==, "ungcuu@example.vn");
@@ -121,6 +130,55 @@ test_header(void)
 			g_assert_cmpuint(letter->references->len, ==, 2);
 			g_assert_cmpuint(letter->to->len, ==, 1);
 		}
+}
+
+/* value, the field as written: only what needs it is encoded */
+static const struct { const char *value, *field; } written[] = {
+	{ "[NBH-2026-000001] Đã tiếp nhận", "Subject: [NBH-2026-000001] "
+	  "=?utf-8?B?xJDDoyB0aeG6v3Agbmjhuq1u?=\r\n" },
+	{ "Re: báo cáo (2) [NBH-2026-000001]", "Subject: Re: =?utf-8?B?YsOhbyBjw6Fv?= (2) "
+	  "[NBH-2026-000001]\r\n" },
+	{ "đ a đ b", "Subject: =?utf-8?B?xJEgYSDEkQ==?= b\r\n" },
+	{ "a  đ  b", "Subject: a =?utf-8?B?IMSRIA==?= b\r\n" },
+	{ "a =?x b", "Subject: a =?utf-8?B?PT94?= b\r\n" },
+	{ "a b", "Subject: a b\r\n" },
+	{ "x" DOTS " yyyyyyyyyyyyyyyyy đ", "Subject: x" DOTS " yyyyyyyyyyyyyyyyy\r\n"
+	  " =?utf-8?B?xJE=?=\r\n" },
+};
+
+static void
+test_written(void)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(written); i++) {
+		g_autoptr(GString) out = g_string_new(NULL);
+		g_assert_cmpint(compose_field(out, "Subject", written[i].value, NULL), ==, DONE);
+		g_assert_cmpstr(out->str, ==, written[i].field);
+	}
+	g_autoptr(GString) out = g_string_new(NULL);
+	g_assert_cmpint(compose_address(out, "To", "CERT Ninh Bình 24/7", "a@example.vn", NULL), ==,
+		DONE);
+	g_assert_cmpstr(out->str, ==,
+		"To: \"CERT Ninh\" =?utf-8?B?QsOsbmg=?= \"24/7\" <a@example.vn>\r\n");
+}
+
+/* Wherever the line stands when the first word to encode comes. */
+static void
+test_columns(void)
+{
+	g_autoptr(GBytes) text = g_bytes_new_static("x\n", 2), entity = NULL;
+	const struct compose_part part = { "text/plain", "", text };
+	g_assert_cmpint(compose_entity(&part, 1, BOUNDARY, &entity, NULL), ==, DONE);
+	for (guint n = 1; n < 160; n++) {
+		g_autofree char *fill = g_strnfill(n, 'x');
+		for (guint at = 20; at < n; at += 21)
+			fill[at] = ' ';
+		g_autofree char *subject = g_strconcat(fill, " Đã \xf0\x9f\x94\x92 ", fill, NULL);
+		g_autofree char *packed = g_strchomp(g_strdup(subject));
+		g_autoptr(GBytes) header = header_of(packed, packed);
+		g_autoptr(letter_auto) letter = read_back(header, entity);
+		g_assert_cmpstr(letter->subject, ==, packed);
+		g_assert_cmpstr(letter->from.name, ==, packed);
+	}
 }
 
 /* The body octets as compose meant them: text of the part, decoded. */
@@ -263,6 +321,8 @@ main(int argc, char **argv)
 	log_open("test", LOG_TO_STDERR, 0);
 	mime_init();
 	g_test_add_func("/mime/compose/header", test_header);
+	g_test_add_func("/mime/compose/written", test_written);
+	g_test_add_func("/mime/compose/columns", test_columns);
 	g_test_add_func("/mime/compose/text", test_text);
 	g_test_add_func("/mime/compose/breaks", test_breaks);
 	g_test_add_func("/mime/compose/attachments", test_attachments);

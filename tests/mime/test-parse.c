@@ -2,7 +2,7 @@
  *
  * test-parse: every letter of letters.list against its golden text; the same letter with LF and
  * with CRLF; parts taken out by number; a layer inside another; broken copies of every letter.
- * UPDATE_GOLDEN=1 rewrites the golden texts instead: read the difference like code.
+ * UNGCUU_GOLDEN=write rewrites the golden texts instead: read the difference like code.
  */
 #include "mime/mime.h"
 
@@ -60,7 +60,7 @@ test_golden(gconstpointer name)
 	g_autofree char *got = letter_print(letter);
 	g_autofree char *path = test_path(name, ".txt");
 	g_autofree char *expected = NULL;
-	if (g_getenv("UPDATE_GOLDEN") != NULL)
+	if (g_strcmp0(g_getenv("UNGCUU_GOLDEN"), "write") == 0)
 		g_assert_true(g_file_set_contents(path, got, -1, NULL));
 	g_assert_true(g_file_get_contents(path, &expected, NULL, NULL));
 	g_assert_cmpstr(got, ==, expected);
@@ -210,16 +210,55 @@ test_slices(void)
 	}
 }
 
+/* letter, what keys are given of it: transfer encodings undone, armour kept; NULL: nothing */
+static const struct { const char *name, *expected; } seals[] = {
+	{ "plain-ascii",	NULL },
+	{ "pgp-encrypted-nested", NULL },
+	{ "sealed-encoded",
+	  "-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMAw\r\n-----END PGP MESSAGE-----\r\n" },
+	{ "pgp-encrypted",
+	  "-----BEGIN PGP MESSAGE-----\n\nhQEMAw\n-----END PGP MESSAGE-----\n" },
+	{ "pgp-signed",
+	  "-----BEGIN PGP SIGNATURE-----\n\niHUEARYKAB0WIQ\n-----END PGP SIGNATURE-----\n" },
+	{ "sealed-inline",
+	  "-----BEGIN PGP MESSAGE-----\n\nhQEMA=w\n=abcd\n-----END PGP MESSAGE-----" },
+};
+
+static void
+test_sealed(void)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(seals); i++) {
+		g_autoptr(GBytes) raw = mail_read(seals[i].name), out = NULL;
+		g_autoptr(letter_auto) letter = parse(raw);
+		enum outcome how = parse_sealed(raw, letter->layer, &out, NULL);
+		g_test_message("%s", seals[i].name);
+		g_assert_cmpint(how, ==, seals[i].expected != NULL ? DONE : NEVER);
+		if (how == DONE)
+			g_assert_cmpmem(g_bytes_get_data(out, NULL), g_bytes_get_size(out),
+				seals[i].expected, strlen(seals[i].expected));
+	}
+	/* a letter that is not of this mail */
+	g_autoptr(GBytes) raw = mail_read("plain-ascii");
+	GBytes *out = NULL;
+	g_assert_cmpint(parse_sealed(raw, LAYER_PGP_ENCRYPTED, &out, NULL), ==, NEVER);
+	g_assert_cmpint(parse_sealed(raw, LAYER_PGP_INLINE_SIGNED, &out, NULL), ==, NEVER);
+	g_assert_null(out);
+}
+
 static void
 test_outer(void)
 {
 	static const char inner[] =
-		"Content-Type: text/plain\nSubject: inside\nAuto-Submitted: auto-replied\n"
+		"Content-Type: text/plain; hp=\"cipher\"\nSubject: inside\n"
+		"Auto-Submitted: auto-replied\n"
 		"Authentication-Results: mx.example.vn; dmarc=pass\n\nhello\n";
 	g_autoptr(GBytes) raw = mail_read("two-from"), entity = g_bytes_new_static(inner,
 		strlen(inner));
 	g_autoptr(GBytes) good = mail_read("x-headers");
 	g_autoptr(letter_auto) ambiguous = parse(raw), outer = parse(good);
+	ambiguous->layer = outer->layer = LAYER_PGP_ENCRYPTED;
+	g_free(outer->subject);
+	outer->subject = g_strdup("");
 	struct letter *out = NULL;
 	g_assert_cmpint(parse_mail(entity, outer, &settings, &out, NULL), ==, DONE);
 	g_autoptr(letter_auto) letter = out;
@@ -232,12 +271,13 @@ test_outer(void)
 	g_assert_cmpstr(letter_field(letter, "received-count"), ==, "2");
 	g_assert_true(g_str_has_suffix(letter_field(letter, "authentication-results"),
 		"header.from=example.vn"));
-	g_assert_cmpuint(letter->notes->len, ==, 0);
+	g_assert_cmpuint(letter->notes->len, ==, 1);
+	g_assert_cmpstr(letter->notes->pdata[0], ==, "the protected header has no From field");
 	g_assert_cmpint(parse_mail(entity, ambiguous, &settings, &out, NULL), ==, DONE);
 	g_autoptr(letter_auto) still = out;
 	g_assert_null(still->from.address);
 	g_assert_cmpuint(still->n_from, ==, 2);
-	g_assert_cmpuint(still->notes->len, ==, 3);
+	g_assert_cmpuint(still->notes->len, ==, 5);
 }
 
 int
@@ -260,6 +300,7 @@ main(int argc, char **argv)
 		}
 	g_test_add_func("/mime/parse/parts", test_parts);
 	g_test_add_func("/mime/parse/slices", test_slices);
+	g_test_add_func("/mime/parse/sealed", test_sealed);
 	g_test_add_func("/mime/parse/outer", test_outer);
 	return g_test_run();
 }

@@ -35,6 +35,17 @@ part_new(const char *number, const char *name, bool covered)
 	return p;
 }
 
+static gpointer
+offered_new(const char *source, const char *address, gsize size)
+{
+	struct offered_key *k = g_new0(struct offered_key, 1);
+
+	k->source = g_strdup(source);
+	k->address = g_strdup(address);
+	k->bytes = g_bytes_new_take(g_strnfill(size, 'k'), size);
+	return k;
+}
+
 static void
 fill_arrays(struct letter *l)
 {
@@ -55,6 +66,8 @@ fill_arrays(struct letter *l)
 	g_ptr_array_add(l->parts, part_new("2", NULL, true));
 	g_ptr_array_add(l->parts, part_new("3.1", "nhật ký.pdf", false));
 	g_ptr_array_add(l->notes, g_strdup("two From fields"));
+	g_ptr_array_add(l->offered, offered_new("autocrypt", "an@example.vn", 3));
+	g_ptr_array_add(l->offered, offered_new("attachment", NULL, 0));
 }
 
 static struct letter *
@@ -85,6 +98,10 @@ full_letter(void)
 	l->covered = (struct slice){ 10, 200 };
 	l->sealed = (struct slice){ 300, 40 };
 	l->truncated = true;
+	l->header_protection = HEADER_PROTECTION_SIGNED;
+	l->outer_from.name = g_strdup("Ai đó");
+	l->outer_from.address = g_strdup("ai@example.org");
+	l->within_encryption = true;
 	memset(l->body_sha256, 0xab, DIGEST_SIZE);
 	memset(l->own_sha256, 0xcd, DIGEST_SIZE);
 	fill_arrays(l);
@@ -104,6 +121,13 @@ static const char full_printed[] =
 	"field: auto-submitted: no\n"
 	"language: vi\n"
 	"layer: pgp-signed\n"
+	"header-protection: signed\n"
+	"outer-from: \"Ai đó\" <ai@example.org>\n"
+	"within-encryption: yes\n"
+	"offered: autocrypt an@example.vn 3 "
+	"96efbc43a462ab9d9c6a8173e5b322e17f218b56eb3a05a4bbc53221adebc7b3\n"
+	"offered: attachment - 0 "
+	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n"
 	"covered: 10+200\n"
 	"sealed: 300+40\n"
 	"body-sha256: abababababababababababababababababababababababababababababababab\n"
@@ -262,6 +286,26 @@ long_letter(struct letter *l)
 }
 
 static void
+many_offered(struct letter *l)
+{
+	for (guint i = 0; i < LIMIT_OFFERED; i++)
+		g_ptr_array_add(l->offered, offered_new("attachment", NULL, 1));
+}
+
+static void
+large_offered(struct letter *l)
+{
+	g_ptr_array_set_size(l->offered, 0);
+	g_ptr_array_add(l->offered, offered_new("attachment", NULL, LIMIT_OFFERED_SIZE + 1));
+}
+
+static void
+wrong_protection(struct letter *l)
+{
+	l->header_protection = header_protection_count;
+}
+
+static void
 wrong_layer(struct letter *l)
 {
 	l->layer = layer_count;
@@ -295,6 +339,9 @@ static const struct {
 	{ long_text,		"letter: text limit 1048576" },
 	{ long_subject,		"letter: text limit 1048576" },
 	{ long_letter,		"letter: letter limit 8388608" },
+	{ many_offered,		"letter: offered keys limit 4" },
+	{ large_offered,	"letter: offered key limit 65536" },
+	{ wrong_protection,	"letter: a number or digest out of range" },
 	{ wrong_layer,		"letter: a number or digest out of range" },
 	{ wrong_slice,		"letter: a number or digest out of range" },
 	{ wrong_digest,		"letter: a number or digest out of range" },
