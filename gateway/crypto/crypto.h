@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * crypto: OpenPGP through GPGME, in the keys role and (key verbs) in ungcuuctl.  The only user of GPGME.
- * Never sees the network, the database or a mail's headers.  (Verifying and decrypting join here; it will be
- * the one writer of a verdict.)
+ * Never sees the network, the database or a mail's headers.  The one writer of a verdict.
  */
 #ifndef UNGCUU_CRYPTO_H
 #define UNGCUU_CRYPTO_H
@@ -45,5 +44,73 @@ void protector_free(struct protector *);
  * boundary given by the caller.  LATER with *agent_fault: no agent, or it does not have our key. */
 enum outcome protect_sign(struct protector *, GBytes *entity, const char *fingerprint, const char *boundary,
 	GBytes **out, bool *agent_fault, GError **error);
+
+/* ---- encrypt.c -------------------------------------------------------------------------------------- */
+
+struct protection { const char *signer, *recipient, *boundary; };	/* fingerprints */
+/* multipart/encrypted (RFC 3156 §6.2) of an entity in canonical CRLF, signed inside, for exactly this one
+ * recipient (our own key is none).  NEVER says why the recipient's certificate cannot be used; whatever this
+ * answers, the entity does not leave in clear.  LATER as protect_sign. */
+enum outcome protect_encrypt(struct protector *, GBytes *entity, const struct protection *, GBytes **out,
+	bool *agent_fault, GError **error);
+
+/* ---- certificate.c: certificates of others, and keys that come as files ---------------------------- */
+
+struct certificate {
+	char *fingerprint, *user_id, *algorithm;	/* user_id: the first one, valid UTF-8, for people only */
+	char **addresses;		/* of its user ids neither revoked nor invalid, lower-cased */
+	char **key_ids;			/* 16 hex digits: primary first, then subkeys */
+	gint64 expires, encrypt_expires;	/* ms; -1: never.  encrypt_expires: its last usable encryption key */
+	bool revoked, expired, can_encrypt;	/* as of gpg's clock */
+	GBytes *minimal;		/* binary, without other people's signatures: to be kept */
+};
+void certificate_free(struct certificate *);
+/* Exactly one certificate and no secret key, armoured or not, read in an empty home made at `home` and
+ * removed.  NEVER: anything else, or past LIMIT_CERTIFICATE. */
+enum outcome certificate_read(GBytes *, const char *home, struct certificate **out, GError **error);
+/* A party's certificate: read, test-encrypted, put minimal to `folder`/FPR.asc.  Gives the line to put into the
+ * party's configuration.  NEVER: expired, revoked, cannot encrypt. */
+enum outcome key_enrol(GBytes *, const char *folder, char **fingerprint, char **line, GError **error);
+/* A secret key of ours into `home` (made if missing), after it signed in a throw-away home.
+ * NEVER: not exactly one secret key, or it has a passphrase. */
+enum outcome key_import(GBytes *, const char *home, char **fingerprint, GError **error);
+
+/* ---- open.c: what was sealed or signed, and the verdict on it -------------------------------------- */
+
+/* A key the configuration names for a party. */
+struct party_key { char *fingerprint, *party, **addresses; };	/* primary, "agency:so-y-te", NULL-ended */
+struct open_request {
+	GBytes *data;			/* the signed octets as stored, or the ciphertext (armoured or not) */
+	GBytes *signature;		/* detached; open_verify only */
+	const char *from;		/* the single From address; NULL: not exactly one */
+	const struct party_key *parties;
+	guint n_parties;
+	const char *const *own_keys;	/* hotline.key, old_keys; NULL-ended.  Their certificates are in the home */
+	const char *const *gone_keys;	/* those of old_keys whose secret part is gone; may be NULL */
+	bool outside;			/* content a reader would see lies outside what is covered */
+	gint64 now;			/* ms */
+	guint64 max_plain;		/* bytes that may come out */
+	const char *limit_name;		/* of that limit, as in LIMIT_LIST */
+};
+struct opened {
+	struct verdict verdict;		/* written once, here; default worst */
+	GBytes *plain;			/* open_decrypt: NULL unless `decrypted` */
+	GPtrArray *missing;		/* char *: fingerprints or key ids of signers not in the home: add, run again */
+	GPtrArray *recipients;		/* char *: key ids of a ciphertext, zeros for a hidden one */
+	bool agent_fault;		/* with LATER: our agent or key, not the mail */
+};
+void opened_clear(struct opened *);		/* wipes the plain text if nobody else holds it */
+struct opener;					/* one GPGME context on one private home */
+struct opener *opener_new(const char *home);
+void opener_renew(struct opener *);		/* another home stands under that path now */
+void opener_free(struct opener *);
+/* A detached signature over exactly these octets; each bare LF counts as CRLF (a Maildir). */
+enum outcome open_verify(struct opener *, const struct open_request *, struct opened *, GError **);
+/* A ciphertext, and the signatures inside.  LATER with agent_fault: it is for a key of ours that cannot be
+ * used now.  NEVER: more than max_plain came out (limit_name), or another limit.  Else DONE: see the verdict. */
+enum outcome open_decrypt(struct opener *, const struct open_request *, struct opened *, GError **);
+/* Who says to have signed: char * fingerprints or key ids of a detached signature, read without gpg; for
+ * choosing certificates only. */
+GPtrArray *open_signers(GBytes *signature);
 
 #endif

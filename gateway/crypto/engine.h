@@ -27,7 +27,43 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(engine_key, gpgme_key_unref)
 gpgme_ctx_t engine_new(const char *home, GError **error);
 /* fail() with GPGME's words and number. */
 enum outcome engine_fail(GError **error, enum outcome how, const char *what, gpgme_error_t why);
+/* gpg could not be run, or not heard to the end: nothing is known about its input. */
+bool is_system_error(gpgme_error_t why);
 /* Releases the data, gives its bytes. */
 GBytes *engine_take(gpgme_data_t data);
+/* The keys of a home, or those `pattern` names; elements are gpgme_key_t. */
+enum outcome engine_list(gpgme_ctx_t context, const char *pattern, bool secret_only,
+	GPtrArray **out, GError **error);
+
+/* ---- keyring.c: a visit to the real home */
+
+/* gpg starts an agent where it needs one, and that agent's socket lies in the home, whose path may
+ * be longer than a socket's may be: so the home is entered by a short link.  As root, by its
+ * owner's ids.  The agent that came with the visit ends with it. */
+struct visit {
+	gpgme_ctx_t context;
+	char *folder, *home;		/* the link is home */
+	bool other_user, agent_was_there;
+};
+enum outcome visit_begin(struct visit *visit, const char *home, GError **error);
+void visit_end(struct visit *visit);
+typedef struct visit visit_auto;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(visit_auto, visit_end)
+
+/* ---- protect.c: shared with encrypt.c */
+
+struct protector {
+	gpgme_ctx_t context;
+	gpgme_key_t signer;	/* of the last signature: a lookup costs as much as signing */
+};
+/* Canonical CRLF, 7-bit, lines that pass SMTP; a boundary that can be one and is not inside. */
+enum outcome entity_check(GBytes *entity, const char *boundary, GError **error);
+enum outcome boundary_check(GBytes *text, const char *boundary, GError **error);
+gpgme_error_t protector_choose(struct protector *protector, const char *fingerprint);
+/* RFC 3156 §5 name of the digest of the one signature just made; NULL: not one, not by our key. */
+const char *protector_digest(struct protector *protector);
+bool is_agent_fault(gpgme_error_t why);
+/* gpg's armour ends its lines as the system does. */
+void append_crlf(GString *out, GBytes *armor);
 
 #endif

@@ -53,6 +53,12 @@ engine_fail(GError **error, enum outcome how, const char *what, gpgme_error_t wh
 	return fail(error, how, "%s: %s (%u)", what, text, (unsigned)gpgme_err_code(why));
 }
 
+bool
+is_system_error(gpgme_error_t why)
+{
+	return (gpgme_err_code(why) & GPG_ERR_SYSTEM_ERROR) != 0;
+}
+
 gpgme_ctx_t
 engine_new(const char *home, GError **error)
 {
@@ -136,7 +142,8 @@ import_all(const char *home, GBytes *const *certificates, guint n, GError **erro
 		if (why == 0)
 			why = gpgme_op_import(context, data);
 		if (why != 0)
-			return engine_fail(error, LATER, "import of a certificate", why);
+			return engine_fail(error, is_system_error(why) ? LATER : NEVER,
+				"import of a certificate", why);
 		gpgme_import_result_t result = gpgme_op_import_result(context);
 		if (!result || result->imported + result->unchanged < 1)
 			return fail(error, NEVER, "certificate %u of %u: gpg does not take it",
@@ -165,15 +172,6 @@ home_make(const char *path, const char *agent_socket, GBytes *const *certificate
 }
 
 /* ---- a visit to the real home ----------------------------------------------------------- */
-
-/* gpg starts an agent where it needs one, and that agent's socket lies in the home, whose path may
- * be longer than a socket's may be: so the home is entered by a short link.  As root, by its
- * owner's ids. */
-struct visit {
-	gpgme_ctx_t context;
-	char *folder, *home;		/* the link is home */
-	bool other_user, agent_was_there;
-};
 
 static int
 agent_connect(const char *home)
@@ -230,7 +228,7 @@ agent_end(const char *home)
 	close(ended.fd);
 }
 
-static void
+void
 visit_end(struct visit *visit)
 {
 	if (visit->context)
@@ -247,10 +245,7 @@ visit_end(struct visit *visit)
 	g_free(visit->folder);
 	*visit = (struct visit){ 0 };
 }
-typedef struct visit visit_auto;
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(visit_auto, visit_end)
-
-static enum outcome
+enum outcome
 visit_begin(struct visit *visit, const char *home, GError **error)
 {
 	g_autofree char *absolute = g_canonicalize_filename(home, NULL);
@@ -316,27 +311,43 @@ info_of(gpgme_key_t key)
 	return info;
 }
 
-static enum outcome
-list_with(gpgme_ctx_t context, const char *pattern, bool secret_only, GPtrArray **out,
+enum outcome
+engine_list(gpgme_ctx_t context, const char *pattern, bool secret_only, GPtrArray **out,
 	GError **error)
 {
-	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify)key_info_free);
+	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify)gpgme_key_unref);
 
-	gpgme_set_keylist_mode(context, GPGME_KEYLIST_MODE_LOCAL | GPGME_KEYLIST_MODE_WITH_SECRET);
 	gpgme_error_t why = gpgme_op_keylist_start(context, pattern, secret_only);
 	while (why == 0 && list->len < KEYS_MAX) {
 		gpgme_key_t key = NULL;
 
 		why = gpgme_op_keylist_next(context, &key);
 		if (why == 0 && key->subkeys && key->fpr)
-			g_ptr_array_add(list, info_of(key));
-		if (key)
+			g_ptr_array_add(list, key);
+		else if (key)
 			gpgme_key_unref(key);
 	}
 	gpgme_op_keylist_end(context);
 	if (why != 0 && gpgme_err_code(why) != GPG_ERR_EOF)
 		return engine_fail(error, LATER, "list of keys", why);
 	*out = g_steal_pointer(&list);
+	return DONE;
+}
+
+static enum outcome
+list_with(gpgme_ctx_t context, const char *pattern, bool secret_only, GPtrArray **out,
+	GError **error)
+{
+	g_autoptr(GPtrArray) keys = NULL;
+
+	gpgme_set_keylist_mode(context, GPGME_KEYLIST_MODE_LOCAL | GPGME_KEYLIST_MODE_WITH_SECRET);
+	enum outcome how = engine_list(context, pattern, secret_only, &keys, error);
+
+	if (how != DONE)
+		return how;
+	*out = g_ptr_array_new_with_free_func((GDestroyNotify)key_info_free);
+	for (guint i = 0; i < keys->len; i++)
+		g_ptr_array_add(*out, info_of(keys->pdata[i]));
 	return DONE;
 }
 

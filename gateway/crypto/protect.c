@@ -15,11 +15,6 @@
 #define LINE_MAX_SMTP	998	/* RFC 5321 §4.5.3.1.6, without CRLF */
 #define BOUNDARY_MAX	70	/* RFC 2046 §5.1.1 */
 
-struct protector {
-	gpgme_ctx_t context;
-	gpgme_key_t signer;	/* of the last signature: a lookup costs as much as signing */
-};
-
 struct protector *
 protector_new(const char *home)
 {
@@ -55,26 +50,26 @@ check_canonical(GBytes *entity, GError **error)
 	const guint8 *text = g_bytes_get_data(entity, &size);
 
 	if (size == 0)
-		return fail(error, NEVER, "sign: the entity is empty");
+		return fail(error, NEVER, "protect: the entity is empty");
 	for (gsize i = 0; i < size; i++, line++) {
 		bool is_cr = text[i] == '\r', is_lf = text[i] == '\n';
 
 		if (text[i] >= 0x80 || text[i] == 0)
-			return fail(error, NEVER, "sign: the entity is not 7-bit");
+			return fail(error, NEVER, "protect: the entity is not 7-bit");
 		if ((is_cr && (i + 1 == size || text[i + 1] != '\n')) ||
 		    (is_lf && (i == 0 || text[i - 1] != '\r')))
-			return fail(error, NEVER, "sign: a bare %s in the entity",
+			return fail(error, NEVER, "protect: a bare %s in the entity",
 				is_cr ? "CR" : "LF");
 		if (line >= LINE_MAX_SMTP && !is_cr && !is_lf)
-			return fail(error, NEVER, "sign: a line of the entity is too long");
+			return fail(error, NEVER, "protect: a line of the entity is too long");
 		if (is_lf)
 			line = (gsize)-1;
 	}
 	return DONE;
 }
 
-static enum outcome
-check_boundary(GBytes *entity, const char *boundary, GError **error)
+enum outcome
+boundary_check(GBytes *entity, const char *boundary, GError **error)
 {
 	gsize size, n = strlen(boundary);
 	const char *text = g_bytes_get_data(entity, &size);
@@ -82,16 +77,24 @@ check_boundary(GBytes *entity, const char *boundary, GError **error)
 
 	if (n == 0 || n > BOUNDARY_MAX ||
 	    strspn(boundary, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "'()+_,-./:=?") != n)
-		return fail(error, NEVER, "sign: not a boundary");
+		return fail(error, NEVER, "protect: not a boundary");
 	if (memmem(text, size, delimiter, n + 2))
-		return fail(error, NEVER, "sign: the boundary occurs in the entity");
+		return fail(error, NEVER, "protect: the boundary occurs in the entity");
 	return DONE;
+}
+
+enum outcome
+entity_check(GBytes *entity, const char *boundary, GError **error)
+{
+	enum outcome how = check_canonical(entity, error);
+
+	return how == DONE ? boundary_check(entity, boundary, error) : how;
 }
 
 /* ---- signing ---------------------------------------------------------------------------- */
 
 /* gpg says the same for a key that is missing and for an agent that is: both are ours to repair. */
-static bool
+bool
 is_agent_fault(gpgme_error_t why)
 {
 	static const gpgme_err_code_t codes[] = { GPG_ERR_NO_SECKEY, GPG_ERR_UNUSABLE_SECKEY,
@@ -106,8 +109,8 @@ is_agent_fault(gpgme_error_t why)
 	return false;
 }
 
-static gpgme_error_t
-choose_signer(struct protector *protector, const char *fingerprint)
+gpgme_error_t
+protector_choose(struct protector *protector, const char *fingerprint)
 {
 	if (protector->signer && g_ascii_strcasecmp(protector->signer->fpr, fingerprint) == 0)
 		return 0;
@@ -142,6 +145,17 @@ is_key_of(gpgme_key_t key, const char *fingerprint)
 	return false;
 }
 
+const char *
+protector_digest(struct protector *protector)
+{
+	gpgme_sign_result_t result = gpgme_op_sign_result(protector->context);
+	gpgme_new_signature_t made = result ? result->signatures : NULL;
+
+	if (!made || made->next || !is_key_of(protector->signer, made->fpr))
+		return NULL;
+	return micalg(made->hash_algo);
+}
+
 static enum outcome
 sign(struct protector *protector, GBytes *entity, GBytes **signature, const char **digest,
 	GError **error)
@@ -158,21 +172,17 @@ sign(struct protector *protector, GBytes *entity, GBytes **signature, const char
 		why = gpgme_op_sign(protector->context, in, out, GPGME_SIG_MODE_DETACH);
 	if (why != 0)
 		return engine_fail(error, is_agent_fault(why) ? LATER : NEVER, "sign", why);
-	gpgme_sign_result_t result = gpgme_op_sign_result(protector->context);
-	gpgme_new_signature_t made = result ? result->signatures : NULL;
-	if (!made || made->next || !is_key_of(protector->signer, made->fpr))
-		return fail(error, NEVER, "sign: gpg did not make one signature by our key");
-	*digest = micalg(made->hash_algo);
+	*digest = protector_digest(protector);
 	if (!*digest)
-		return fail(error, NEVER, "sign: gpg chose a digest below SHA-256");
+		return fail(error, NEVER,
+			"protect: gpg did not make one signature by our key, SHA-256 or better");
 	*signature = engine_take(g_steal_pointer(&out));
 	return DONE;
 }
 
 /* ---- the entity ------------------------------------------------------------------------- */
 
-/* gpg's armour ends its lines as the system does. */
-static void
+void
 append_crlf(GString *out, GBytes *armor)
 {
 	gsize size;
@@ -219,10 +229,9 @@ protect_sign(struct protector *protector, GBytes *entity, const char *fingerprin
 
 	*out = NULL;
 	*agent_fault = false;
-	if (check_canonical(entity, error) != DONE ||
-	    check_boundary(entity, boundary, error) != DONE)
+	if (entity_check(entity, boundary, error) != DONE)
 		return NEVER;
-	gpgme_error_t why = choose_signer(protector, fingerprint);
+	gpgme_error_t why = protector_choose(protector, fingerprint);
 	if (why != 0) {
 		*agent_fault = true;
 		return engine_fail(error, LATER, "our key is not in the private home", why);
@@ -232,8 +241,8 @@ protect_sign(struct protector *protector, GBytes *entity, const char *fingerprin
 	if (how != DONE)
 		return how;
 	if (g_bytes_get_size(signature) > SIGNATURE_MAX ||
-	    check_boundary(signature, boundary, NULL) != DONE)
-		return fail(error, NEVER, "sign: the signature cannot stand in this entity");
+	    boundary_check(signature, boundary, NULL) != DONE)
+		return fail(error, NEVER, "protect: the signature cannot stand in this entity");
 	*out = assemble(entity, signature, digest, boundary);
 	return DONE;
 }

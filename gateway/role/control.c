@@ -73,14 +73,24 @@ peer_allowed(int fd)
 	return true;
 }
 
-static guint
-client_count(const struct hub *hub)
+/* Past the limit the one that has waited longest without asking goes. */
+static void
+client_make_room(struct hub *hub)
 {
+	struct link *oldest = NULL;
 	guint n = 0;
 
-	for (guint i = 0; i < hub->links->len; i++)
-		n += ((const struct link *)hub->links->pdata[i])->role == ROLE_CONTROL;
-	return n;
+	for (guint i = 0; i < hub->links->len; i++) {
+		struct link *link = hub->links->pdata[i];
+
+		if (link->role != ROLE_CONTROL || link->dropped)
+			continue;
+		n++;
+		if (oldest == NULL || link->deadline < oldest->deadline)
+			oldest = link;
+	}
+	if (n >= CLIENTS_MAX)
+		hub_link_drop(oldest);
 }
 
 void
@@ -90,11 +100,12 @@ control_accept(struct hub *hub)
 
 	if (fd < 0)
 		return;
-	if (!peer_allowed(fd) || client_count(hub) >= CLIENTS_MAX) {
-		log_event(LOG_WARNING, "control-refused", "why=%s", "not-allowed-or-too-many");
+	if (!peer_allowed(fd)) {
+		log_event(LOG_WARNING, "control-refused", "why=not-allowed");
 		close(fd);
 		return;
 	}
+	client_make_room(hub);
 	hub_link_new(hub, ROLE_CONTROL, 0, 0, fd)->deadline = clock_now() + CLIENT_MS;
 }
 

@@ -8,7 +8,16 @@
 #include <string.h>
 #include <syslog.h>
 
+#define EARLIEST (G_GINT64_CONSTANT(1577836800) * 1000)	/* 2020: a file time before it is none */
 #define UTC_OFFSET_S (7 * 3600)		/* Asia/Ho_Chi_Minh, no summer time */
+
+/* When the mail came, for clocks and for people: the server's time, unless it cannot be true. */
+gint64
+mail_came(const struct mail *mail)
+{
+	return mail->arrived > EARLIEST && mail->arrived < mail->received ? mail->arrived :
+		mail->received;
+}
 
 /* ---- facts --------------------------------------------------------------- */
 
@@ -35,16 +44,16 @@ by_message_id(struct hub *hub, const char *message_id, struct facts *facts)
 	    (out = outgoing_get(hub->store, id)) != NULL) {
 		facts->ticket = out->ticket;
 		facts->thread_address = g_strdup(out->recipient);
+		facts->proof = PROOF_MESSAGE_ID;
 		outgoing_free(out);
 	} else if (mail_by_message_id(hub->store, message_id, &id) &&
 	    (mail = mail_get(hub->store, id)) != NULL) {
+		/* A reporter's own Message-ID is no secret of ours: worth as much as a number. */
 		facts->ticket = mail->ticket;
+		facts->proof = PROOF_TAG;
 		mail_free(mail);
 	}
-	if (id_is_null(facts->ticket))
-		return false;
-	facts->proof = PROOF_MESSAGE_ID;
-	return true;
+	return !id_is_null(facts->ticket);
 }
 
 static bool
@@ -107,7 +116,7 @@ facts_gather(struct hub *hub, const struct mail *mail, const struct letter *lett
 
 	facts->mail = mail->id;
 	facts->sha256 = g_strdup(mail->sha256);
-	facts->received = MIN(mail->arrived, mail->received);
+	facts->received = mail_came(mail);
 	facts->last_receipt = -1;
 	facts->silent = hub->site->observe;
 	facts->acknowledged = is_acknowledged(hub, mail);

@@ -405,9 +405,8 @@ turn_finish(struct hub *hub)
 		return;
 	job_refund(hub);
 	outbox_refund(hub);
-	if (hub->once && !hub->stopping &&
-	    (hub->trouble || mail_next_due(hub->store) >= 0 ||
-	     outgoing_next_due(hub->store) >= 0))
+	if (hub->once && (hub->trouble || intake_was_cut(hub) || mail_next_due(hub->store) >= 0 ||
+	    outgoing_next_due(hub->store) >= 0))
 		code = 1;
 	hub->finished = true;
 	hub_request(hub, hub->supervisor, VERB_FINISHED, g_variant_new("(u)", code), NULL, 0, 0);
@@ -479,7 +478,7 @@ turn_wait(struct hub *hub)
 	for (guint i = 0; i < hub->links->len; i++) {
 		const struct link *link = hub->links->pdata[i];
 
-		if (link->deadline >= 0 && link->deadline < next &&
+		if (!link->closed && link->deadline >= 0 && link->deadline < next &&
 		    (peer_pending(link->peer) > 0 || link->role == ROLE_CONTROL))
 			next = link->deadline;
 	}
@@ -547,6 +546,8 @@ store_start(struct hub *hub)
 	blob_sweep(hub->store);
 	job_recover(hub, last_death(hub));
 	outbox_recover(hub, last_death(hub));
+	hub->trouble = hub->trouble || (hub->began > 0 && hub->once &&
+		job_held_since(hub, hub->began));
 	hub_must(store_commit(hub->store, &error), &error, "commit");
 }
 
@@ -564,6 +565,7 @@ hub_start(struct hub *hub)
 		fatal(EX_CONFIG, "slice: %s", error->message);
 	hub->site = site_new(hub->options);
 	hub->once = options_bool(hub->options, "run.once");
+	hub->began = options_int(hub->options, "run.began");
 	store_start(hub);
 	intake_start(hub);
 	control_open(hub);

@@ -88,6 +88,7 @@ struct hub {
 	GPtrArray *out_jobs;		/* struct out_job */
 	bool once, stopping, finished, again;
 	gint64 stop_deadline;
+	gint64 began;			/* of this ungcuud, ms; an earlier hub may have been */
 	bool trouble;			/* held or failed in this run: exit 1 */
 	bool solo;			/* a mail is being retried alone */
 	bool mail_blocked, out_blocked;	/* something is due but its worker is busy or away */
@@ -144,6 +145,7 @@ void intake_work(struct hub *);
 gint64 intake_next(struct hub *);
 /* A poll is under way, or --once has not polled yet. */
 bool intake_busy(struct hub *);
+bool intake_was_cut(struct hub *);		/* a stop ended a poll early */
 void intake_listed(struct hub *, struct link *, struct frame *);
 void intake_taken(struct hub *, struct link *, struct frame *);
 void intake_settled(struct hub *, struct link *, struct frame *);
@@ -155,9 +157,12 @@ void intake_gone(struct hub *, guint index, const char *cause);
 void job_recover(struct hub *, enum death);
 void job_work(struct hub *);
 void job_refund(struct hub *);
+/* Was a mail held, in or out, since this ungcuud began? */
+bool job_held_since(struct hub *, gint64 began);
 /* Moves the row, counts, writes the journal; `why` for held and later. */
 void job_event(struct hub *, struct mail *, enum mail_event, const char *stage, const char *why);
 char *job_retry(struct hub *, const char *id_text, int *exit_code);	/* JSON for ungcuuctl */
+gint64 mail_came(const struct mail *);		/* ms */
 void decide_mail(struct hub *, struct mail *);
 void decide_held(struct hub *, struct mail *);
 

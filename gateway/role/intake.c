@@ -6,7 +6,7 @@
  * for every byte and on the store's ledger for what is known; never trusts \Seen, order or
  * counts.
  */
-#include "role/hub.h"
+#include "role/intake.h"
 
 #include <string.h>
 #include <syslog.h>
@@ -14,35 +14,7 @@
 
 #define PAGE 200			/* items asked per LIST */
 #define TAKES 8				/* TAKE requests on their way */
-#define SETTLE_BATCH 100		/* moves asked at once */
-#define ANSWER_MS 300000		/* a fetch that is silent this long is ended */
 #define BACKOFF_MAX 900000
-
-enum phase { PHASE_IDLE, PHASE_LISTING, PHASE_TAKING, PHASE_SETTLING };
-
-struct wanted {
-	char *uid;
-	const char *folder;		/* of box->folders */
-	gint64 arrived;
-	struct blob blob;
-};
-
-struct intake {
-	char *name, *type;
-	guint index;
-	enum phase phase;
-	gint64 next_poll, interval, adopt_since, backoff;
-	guint64 max_size;
-	GPtrArray *folders;
-	guint folder;
-	char *after, *identity;
-	bool more, failed;
-	GQueue wanted;			/* struct wanted: to be taken */
-	GQueue taking;			/* struct wanted: asked for, in order */
-	guint moved;			/* of this poll's last SETTLE */
-	guint polls;
-	struct mailbox *row;
-};
 
 static void
 wanted_free(void *data)
@@ -63,6 +35,7 @@ intake_free(void *data)
 	g_queue_clear_full(&box->wanted, wanted_free);
 	g_queue_clear_full(&box->taking, wanted_free);
 	g_ptr_array_unref(box->folders);
+	g_array_unref(box->settling);
 	mailbox_free(box->row);
 	g_free(box->name);
 	g_free(box->type);
@@ -83,6 +56,7 @@ intake_new(const struct hub *hub, guint index)
 	box->interval = options_int(options, "mailboxes.%u.poll", index);
 	box->adopt_since = options_int(options, "mailboxes.%u.adopt_since", index);
 	box->max_size = (guint64)options_int(options, "policy.max_size");
+	box->settling = g_array_new(FALSE, FALSE, sizeof(struct id));
 	box->folders = g_ptr_array_new_with_free_func(g_free);
 	for (guint i = 0; i < options_count(options, "mailboxes.%u.folders", index); i++)
 		g_ptr_array_add(box->folders, g_strdup(options_text(options,
@@ -111,6 +85,7 @@ intake_stop(struct hub *hub)
 		struct intake *box = hub->boxes->pdata[i];
 
 		g_queue_clear_full(&box->wanted, wanted_free);
+		box->cut = box->phase != PHASE_IDLE || box->polls == 0;
 	}
 }
 
@@ -126,6 +101,8 @@ static void
 poll_ended(struct hub *hub, struct intake *box)
 {
 	box->phase = PHASE_IDLE;
+	if (box->cut)
+		return;
 	box->polls++;
 	g_clear_pointer(&box->row->error, g_free);
 	box->row->last_good = hub->now;
@@ -135,8 +112,8 @@ poll_ended(struct hub *hub, struct intake *box)
 	row_put(hub, box);
 }
 
-static void
-poll_failed(struct hub *hub, struct intake *box, const char *why)
+void
+intake_failed(struct hub *hub, struct intake *box, const char *why)
 {
 	g_autofree char *quoted = log_quote(why);
 
@@ -159,7 +136,7 @@ static void
 poll_through(struct hub *hub, struct intake *box)
 {
 	if (box->failed)
-		poll_failed(hub, box, "some mails could not be taken");
+		intake_failed(hub, box, "some mails could not be taken");
 	else
 		poll_ended(hub, box);
 }
@@ -188,7 +165,7 @@ poll_begin(struct hub *hub, struct intake *box, struct link *link)
 	box->row->last_poll = hub->now;
 	row_put(hub, box);
 	box->folder = 0;
-	box->failed = false;
+	box->failed = box->cut = false;
 	g_clear_pointer(&box->after, g_free);
 	list_ask(hub, box, link);
 }
@@ -211,19 +188,34 @@ leave_in_place(struct hub *hub, struct intake *box, const char *uid, gint64 arri
 		"arrived before the start (adopt_since): left in place, no ticket, no answer");
 }
 
+/* Our copy of the one we know is in the done folder: what lies here is another mail under its
+ * name, or a person put it back. */
+static bool
+came_again(struct hub *hub, struct id id)
+{
+	struct mail *mail = mail_get(hub->store, id);
+	bool moved = mail->moved;
+
+	mail_free(mail);
+	return moved;
+}
+
 static void
 item_listed(struct hub *hub, struct intake *box, const char *uid, gint64 arrived, guint64 size)
 {
+	struct id known = { { 0 } };
 	struct wanted *wanted;
 
-	if (mail_known(hub->store, box->name, box->identity, uid, NULL))
+	if (mail_known(hub->store, box->name, box->identity, uid, &known) &&
+	    !came_again(hub, known))
 		return;
-	if (box->row->floor >= 0 && arrived < box->row->floor) {
+	if (id_is_null(known) && box->row->floor >= 0 && arrived < box->row->floor) {
 		leave_in_place(hub, box, uid, arrived, size);
 		return;
 	}
 	wanted = g_new0(struct wanted, 1);
 	wanted->uid = g_strdup(uid);
+	wanted->known = known;
 	wanted->folder = box->folders->pdata[box->folder];
 	wanted->arrived = arrived;
 	wanted->blob.fd = -1;
@@ -248,7 +240,7 @@ intake_listed(struct hub *hub, struct link *link, struct frame *frame)
 		return;
 	g_variant_get(frame->body, "(u&s&sa(sxt)b)", &outcome, &why, &identity, &items, &more);
 	if (outcome != DONE) {
-		poll_failed(hub, box, why);
+		intake_failed(hub, box, why);
 		return;
 	}
 	g_free(box->identity);
@@ -285,6 +277,39 @@ take_ask(struct hub *hub, struct intake *box, struct link *link)
 	g_queue_push_tail(&box->taking, wanted);
 }
 
+static bool
+moves_again(struct hub *hub, struct id id, const char *hex)
+{
+	struct mail *mail = mail_get(hub->store, id);
+	bool same = g_strcmp0(mail->sha256, hex) == 0;
+	g_autoptr(GError) error = NULL;
+
+	if (same) {
+		mail->moved = false;
+		hub_must(mail_put(hub->store, mail, &error), &error, "mail");
+	}
+	mail_free(mail);
+	return same;
+}
+
+/* A mail put back is only moved again.  Another one under a known name gets the name the done
+ * folder will give it: NAME,ungcuu-2 and so on.  True: nothing new to store. */
+static bool
+put_back(struct hub *hub, struct intake *box, struct wanted *wanted, const char *hex)
+{
+	g_autofree char *name = g_steal_pointer(&wanted->uid);
+	struct id known = wanted->known;
+
+	for (guint n = 2; ; n++) {
+		if (moves_again(hub, known, hex))
+			return true;
+		g_free(wanted->uid);
+		wanted->uid = g_strdup_printf("%s" SECOND "%u", name, n);
+		if (!mail_known(hub->store, box->name, box->identity, wanted->uid, &known))
+			return false;
+	}
+}
+
 static void
 mail_stored(struct hub *hub, struct intake *box, struct wanted *wanted, guint64 size,
 	const guint8 *sha256)
@@ -292,6 +317,9 @@ mail_stored(struct hub *hub, struct intake *box, struct wanted *wanted, guint64 
 	g_autofree char *hex = digest_hex(sha256);
 	g_autoptr(GError) error = NULL;
 	g_autofree char *text = NULL;
+
+	if (!id_is_null(wanted->known) && put_back(hub, box, wanted, hex))
+		return;
 	struct mail mail = {
 		.id = id_new(), .mailbox = box->name, .identity = box->identity,
 		.uid = wanted->uid, .folder = (char *)wanted->folder, .size = size,
@@ -356,69 +384,6 @@ intake_taken(struct hub *hub, struct link *link, struct frame *frame)
 	if (outcome == LATER)
 		box->failed = true;
 	wanted_free(wanted);
-}
-
-/* ---- settling ------------------------------------------------------------ */
-
-/* The oldest unmoved mails of one folder; false when there are none. */
-static bool
-settle_ask(struct hub *hub, struct intake *box, struct link *link)
-{
-	g_autoptr(GPtrArray) mails = mail_unmoved(hub->store, box->name, SETTLE_BATCH);
-	const char *folder = NULL;
-	GVariantBuilder uids;
-
-	if (mails->len == 0)
-		return false;
-	folder = ((struct mail *)mails->pdata[0])->folder;
-	g_variant_builder_init(&uids, G_VARIANT_TYPE("as"));
-	for (guint i = 0; i < mails->len; i++) {
-		const struct mail *mail = mails->pdata[i];
-
-		if (strcmp(mail->folder, folder) == 0)
-			g_variant_builder_add(&uids, "s", mail->uid);
-	}
-	box->moved = 0;
-	hub_request(hub, link, VERB_SETTLE, g_variant_new("(sas)", folder, &uids), NULL, 0,
-		ANSWER_MS);
-	return true;
-}
-
-static void
-one_settled(struct hub *hub, struct intake *box, const char *uid, guint32 outcome)
-{
-	g_autoptr(GError) error = NULL;
-	struct mail *mail;
-	struct id id;
-
-	/* NEVER: a person took the server copy away meanwhile; ours is whole. */
-	if (outcome == LATER || !mail_known(hub->store, box->name, box->identity, uid, &id))
-		return;
-	mail = mail_get(hub->store, id);
-	mail->moved = true;
-	hub_must(mail_put(hub->store, mail, &error), &error, "mail");
-	mail_free(mail);
-	box->moved++;
-}
-
-void
-intake_settled(struct hub *hub, struct link *link, struct frame *frame)
-{
-	g_autoptr(GVariantIter) items = NULL;
-	const char *why, *uid, *item_why;
-	guint32 outcome, item_outcome;
-	struct intake *box;
-
-	if (link->index >= hub->boxes->len)
-		return;
-	box = hub->boxes->pdata[link->index];
-	if (box->phase != PHASE_SETTLING)
-		return;
-	g_variant_get(frame->body, "(u&sa(sus))", &outcome, &why, &items);
-	while (g_variant_iter_next(items, "(&su&s)", &uid, &item_outcome, &item_why))
-		one_settled(hub, box, uid, item_outcome);
-	if (outcome != DONE || box->moved == 0)
-		poll_failed(hub, box, outcome != DONE ? why : "the server copies cannot be moved");
 }
 
 /* ---- one step of each mailbox in each turn ------------------------------- */
@@ -491,7 +456,7 @@ intake_gone(struct hub *hub, guint index, const char *cause)
 	if (box == NULL)
 		return;
 	if (box->phase != PHASE_IDLE)
-		poll_failed(hub, box, cause);
+		intake_failed(hub, box, cause);
 	else if (hub->once && box->polls++ == 0)
 		hub->trouble = true;	/* it cannot even start */
 }
@@ -510,6 +475,15 @@ intake_next(struct hub *hub)
 			next = box->next_poll;
 	}
 	return next;
+}
+
+bool
+intake_was_cut(struct hub *hub)
+{
+	for (guint i = 0; i < hub->boxes->len; i++)
+		if (((const struct intake *)hub->boxes->pdata[i])->cut)
+			return true;
+	return false;
 }
 
 bool

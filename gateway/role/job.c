@@ -15,6 +15,7 @@
 
 #define RETRY_MS 1000			/* after a death */
 #define LATER_MAX 900000
+#define HELD_LOOK 1000			/* held rows looked at after a restart */
 #define OPENING_MAX 3			/* one place is left for outgoing mail */
 
 struct mail_job {
@@ -295,6 +296,36 @@ job_refund(struct hub *hub)
 		job_event(hub, job->mail, MAIL_EVENT_REFUND, NULL, NULL);
 		job->stale = true;
 	}
+}
+
+static bool
+held_since(struct hub *hub, struct id ticket_or_mail, gint64 began)
+{
+	g_autoptr(GPtrArray) rows = journal_of(hub->store, ticket_or_mail);
+
+	for (guint i = 0; i < rows->len; i++) {
+		const struct journal_row *row = rows->pdata[i];
+
+		if (row->at >= began && (strcmp(row->event, "held") == 0 ||
+		    strcmp(row->event, "mail-held") == 0))
+			return true;
+	}
+	return false;
+}
+
+bool
+job_held_since(struct hub *hub, gint64 began)
+{
+	g_autoptr(GPtrArray) mails = mail_list(hub->store, MAIL_HELD, HELD_LOOK, NULL);
+	g_autoptr(GPtrArray) rows = outgoing_list(hub->store, OUT_HELD, HELD_LOOK, NULL);
+
+	for (guint i = 0; i < mails->len; i++)
+		if (held_since(hub, ((struct mail *)mails->pdata[i])->id, began))
+			return true;
+	for (guint i = 0; i < rows->len; i++)
+		if (held_since(hub, ((struct outgoing *)rows->pdata[i])->ticket, began))
+			return true;
+	return false;
 }
 
 /* `ungcuuctl hold retry ID` for an incoming mail; NULL: no such mail. */

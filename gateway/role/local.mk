@@ -30,7 +30,9 @@ ungcuu_hub_SOURCES = \
 	gateway/role/hub.h \
 	gateway/role/hub.c \
 	gateway/role/moves.c \
+	gateway/role/intake.h \
 	gateway/role/intake.c \
+	gateway/role/settle.c \
 	gateway/role/job.c \
 	gateway/role/decide.c \
 	gateway/role/outbox.c \

@@ -95,6 +95,23 @@ next_try_after(const struct hub *hub, const struct outgoing *row, enum out_event
 	return hub->now + (wait ? backoff(row->attempts) : 0);
 }
 
+/* Whatever changes when, or whether, an answer leaves. */
+static const struct { enum out_event event; const char *name; } journalled[] = {
+	{ OUT_EVENT_ACCEPTED, "mail-sent" }, { OUT_EVENT_REFUSED, "mail-held" },
+	{ OUT_EVENT_LAST_DEATH, "mail-held" }, { OUT_EVENT_DEATH, "mail-death" },
+	{ OUT_EVENT_END, "mail-end" }, { OUT_EVENT_LATER, "mail-later" },
+	{ OUT_EVENT_LATE, "mail-late" }, { OUT_EVENT_RETRY, "mail-retry" },
+};
+
+static void
+out_journal(struct hub *hub, const struct outgoing *row, const char *event, const char *why)
+{
+	g_autofree char *text = why == NULL ? g_strdup(row->template) :
+		g_strdup_printf("%s: %s", row->template, why);
+
+	hub_journal(hub, row->ticket, row->mail, event, text);
+}
+
 static void
 out_event(struct hub *hub, struct outgoing *row, enum out_event event, const char *why)
 {
@@ -110,16 +127,16 @@ out_event(struct hub *hub, struct outgoing *row, enum out_event event, const cha
 	event_count(row, event);
 	row->state = (enum out_state)to;
 	row->next_try = next_try_after(hub, row, event);
-	if (why != NULL) {
+	if (why != NULL || to == OUT_SENT) {
 		g_free(row->reason);
 		row->reason = g_strdup(why);
 	}
 	if (to == OUT_HELD)
 		hub->trouble = true;
 	hub_must(outgoing_put(hub->store, row, &error), &error, "outgoing");
-	if (to == OUT_HELD || to == OUT_SENT || event == OUT_EVENT_LATE)
-		hub_journal(hub, row->ticket, row->mail, out_event_word(event), why != NULL ? why :
-			row->template);
+	for (guint i = 0; i < G_N_ELEMENTS(journalled); i++)
+		if (journalled[i].event == event)
+			out_journal(hub, row, journalled[i].name, why);
 	log_event(to == OUT_HELD ? LOG_ERR : LOG_INFO, "outgoing",
 		"out=%s template=%s event=%s state=%s why=%s", text, row->template,
 		out_event_word(event), out_state_word(row->state), quoted);
@@ -156,7 +173,7 @@ outbox_plan(struct hub *hub, const struct effect *effect, const struct mail *mai
 		.id = id_new(), .ticket = ticket, .mail = mail->id, .template = effect->word,
 		.language = effect->language, .recipient = effect->recipient, .values = values,
 		.state = OUT_PLANNED, .created = hub->now, .next_try = hub->now,
-		.received = MIN(mail->arrived, mail->received), .message_id = message_id,
+		.received = mail_came(mail), .message_id = message_id,
 		.in_reply_to = effect->in_reply_to,
 	};
 	hub_must(outgoing_add(hub->store, &row, &error), &error, "outgoing");
@@ -423,7 +440,9 @@ late_check(struct hub *hub, struct outgoing *row)
 	g_free(row->template);
 	row->template = g_strdup(template);
 	if (row->state == OUT_PROTECTED)
-		out_event(hub, row, OUT_EVENT_LATE, NULL);
+		out_event(hub, row, OUT_EVENT_LATE, "says that it leaves late");
+	else
+		out_journal(hub, row, "mail-late", "says that it leaves late");
 }
 
 /* True: the row was taken. */
@@ -446,6 +465,18 @@ row_try(struct hub *hub, struct outgoing *row)
 	return false;
 }
 
+/* A stop does not wait for a keys process that is not there. */
+static void
+drop_waiting(struct hub *hub)
+{
+	struct out_job *job;
+
+	while ((job = job_at(hub, STEP_WAIT_KEYS, 0)) != NULL) {
+		out_event(hub, job->row, OUT_EVENT_REFUND, NULL);
+		job_drop(hub, job);
+	}
+}
+
 void
 outbox_work(struct hub *hub)
 {
@@ -457,8 +488,10 @@ outbox_work(struct hub *hub)
 	while ((waiting = job_at(hub, STEP_WAIT_KEYS, 0)) != NULL &&
 	    (keys = hub_idle_keys(hub)) != NULL)
 		sign_ask(hub, waiting, keys);
-	if (hub->stopping)
+	if (hub->stopping) {
+		drop_waiting(hub);
 		return;
+	}
 	rows = outgoing_due(hub->store, hub->now, LIMIT_TURN);
 	for (guint i = 0; i < rows->len; i++) {
 		if (hub->out_jobs->len >= JOBS_MAX) {

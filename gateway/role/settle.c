@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * settle: after a committed turn has made mails durable, their server copies go to the done
+ * folder, in bulk (I1).  Relies on the rows for what is to be moved; a copy that a person took
+ * away meanwhile is no fault.
+ */
+#include "role/intake.h"
+
+#include <string.h>
+
+#define SETTLE_BATCH 100		/* moves asked at once */
+
+static char *
+name_at_server(const char *uid)
+{
+	const char *second = g_strrstr(uid, SECOND);
+
+	return second == NULL ? g_strdup(uid) : g_strndup(uid, (gsize)(second - uid));
+}
+
+/* The oldest unmoved mails of one folder; false when there are none. */
+bool
+settle_ask(struct hub *hub, struct intake *box, struct link *link)
+{
+	g_autoptr(GPtrArray) mails = mail_unmoved(hub->store, box->name, SETTLE_BATCH);
+	const char *folder = NULL;
+	GVariantBuilder uids;
+
+	if (mails->len == 0)
+		return false;
+	folder = ((struct mail *)mails->pdata[0])->folder;
+	g_variant_builder_init(&uids, G_VARIANT_TYPE("as"));
+	g_array_set_size(box->settling, 0);
+	for (guint i = 0; i < mails->len; i++) {
+		const struct mail *mail = mails->pdata[i];
+		g_autofree char *name = name_at_server(mail->uid);
+
+		if (strcmp(mail->folder, folder) != 0)
+			continue;
+		g_variant_builder_add(&uids, "s", name);
+		g_array_append_val(box->settling, mail->id);
+	}
+	box->moved = 0;
+	hub_request(hub, link, VERB_SETTLE, g_variant_new("(sas)", folder, &uids), NULL, 0,
+		ANSWER_MS);
+	return true;
+}
+
+static void
+one_settled(struct hub *hub, struct intake *box, guint n, guint32 outcome)
+{
+	g_autoptr(GError) error = NULL;
+	struct mail *mail;
+
+	/* NEVER: a person took the server copy away meanwhile; ours is whole. */
+	if (outcome == LATER || n >= box->settling->len)
+		return;
+	mail = mail_get(hub->store, g_array_index(box->settling, struct id, n));
+	mail->moved = true;
+	hub_must(mail_put(hub->store, mail, &error), &error, "mail");
+	mail_free(mail);
+	box->moved++;
+}
+
+void
+intake_settled(struct hub *hub, struct link *link, struct frame *frame)
+{
+	g_autoptr(GVariantIter) items = NULL;
+	const char *why, *uid, *item_why;
+	guint32 outcome, item_outcome;
+	struct intake *box;
+	guint n = 0;
+
+	if (link->index >= hub->boxes->len)
+		return;
+	box = hub->boxes->pdata[link->index];
+	if (box->phase != PHASE_SETTLING)
+		return;
+	g_variant_get(frame->body, "(u&sa(sus))", &outcome, &why, &items);
+	while (g_variant_iter_next(items, "(&su&s)", &uid, &item_outcome, &item_why))
+		one_settled(hub, box, n++, item_outcome);
+	if (outcome != DONE || box->moved == 0)
+		intake_failed(hub, box, outcome != DONE ? why :
+			"the server copies cannot be moved");
+}
