@@ -85,17 +85,17 @@ enum outcome helper_ended(struct helper *, GError **error);
 
 /* ---- letter.c: one raw mail through a jailed mime ------------------------------------- */
 
-struct opened {
+struct opened_mail {
 	bool is_held;
 	char *reason;			/* why held */
 	struct letter *letter;		/* NULL when held */
 	struct verdict verdict;
 };
-void opened_clear(struct opened *);
-typedef struct opened opened_auto;
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(opened_auto, opened_clear)
+void opened_mail_clear(struct opened_mail *);
+typedef struct opened_mail opened_auto;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(opened_auto, opened_mail_clear)
 /* DONE also for a mail that is held; else the gateway's own parts did not work. */
-enum outcome opened_read(const struct ctl *, GBytes *raw, struct opened *, GError **error);
+enum outcome opened_read(const struct ctl *, GBytes *raw, struct opened_mail *, GError **error);
 
 /* A file or "-" whole.  Over max: *bytes NULL, and size and digest still those of all of it. */
 struct input { GBytes *bytes; guint64 size; guint8 sha256[DIGEST_SIZE]; };

@@ -72,7 +72,7 @@ ticket_meant(const struct site *site, const struct letter *letter)
 struct judged { enum kind kind; bool is_answered; char *answer_why, *kind_why; };
 
 static struct judged
-judge(const struct site *site, const struct opened *opened)
+judge(const struct site *site, const struct opened_mail *opened)
 {
 	struct judged judged = { .kind = KIND_REPORT };
 
@@ -118,7 +118,7 @@ put_notes(json_t *out, const struct letter *letter)
 }
 
 static void
-put_opened(json_t *out, const struct site *site, const struct opened *opened)
+put_opened(json_t *out, const struct site *site, const struct opened_mail *opened)
 {
 	struct judged judged = judge(site, opened);
 	const struct verdict *verdict = &opened->verdict;

@@ -83,7 +83,7 @@ input_read(const char *name, guint64 max, struct input *input, GError **error)
 /* ---- opening --------------------------------------------------------------------------------- */
 
 void
-opened_clear(struct opened *opened)
+opened_mail_clear(struct opened_mail *opened)
 {
 	g_clear_pointer(&opened->reason, g_free);
 	g_clear_pointer(&opened->letter, letter_free);
@@ -91,10 +91,10 @@ opened_clear(struct opened *opened)
 }
 
 static void
-hold(struct opened *opened, const char *format, ...) G_GNUC_PRINTF(2, 3);
+hold(struct opened_mail *opened, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 static void
-hold(struct opened *opened, const char *format, ...)
+hold(struct opened_mail *opened, const char *format, ...)
 {
 	va_list arguments;
 
@@ -114,7 +114,7 @@ struct opening {
 };
 
 static void
-take_letter(struct opening *opening, struct opened *opened, gint64 now)
+take_letter(struct opening *opening, struct opened_mail *opened, gint64 now)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GBytes) bytes = NULL;
@@ -131,7 +131,7 @@ take_letter(struct opening *opening, struct opened *opened, gint64 now)
 
 /* What the child says, if anything: PARSED, or its end. */
 static void
-read_child(struct opening *opening, struct opened *opened, gint64 now)
+read_child(struct opening *opening, struct opened_mail *opened, gint64 now)
 {
 	g_auto(frame_auto) frame = { 0 };
 	g_autoptr(GError) error = NULL;
@@ -161,7 +161,7 @@ read_child(struct opening *opening, struct opened *opened, gint64 now)
 
 /* What the zygote says: SPAWNED, or ENDED with the cause. */
 static enum outcome
-read_zygote(struct opening *opening, struct opened *opened, gint64 now, GError **error)
+read_zygote(struct opening *opening, struct opened_mail *opened, gint64 now, GError **error)
 {
 	g_auto(frame_auto) frame = { 0 };
 	g_autoptr(GError) fault = NULL;
@@ -193,7 +193,7 @@ read_zygote(struct opening *opening, struct opened *opened, gint64 now, GError *
 }
 
 static enum outcome
-converse(struct opening *opening, struct opened *opened, gint64 now, GError **error)
+converse(struct opening *opening, struct opened_mail *opened, gint64 now, GError **error)
 {
 	gint64 end = g_get_monotonic_time() / 1000 + LIMIT_LETTER_WALL * 1000 + GRACE_MS;
 	enum outcome how = DONE;
@@ -246,7 +246,7 @@ ask(struct opening *opening, GBytes *raw, GError **error)
 }
 
 enum outcome
-opened_read(const struct ctl *ctl, GBytes *raw, struct opened *opened, GError **error)
+opened_read(const struct ctl *ctl, GBytes *raw, struct opened_mail *opened, GError **error)
 {
 	struct opening opening = { 0 };
 	enum outcome how = helper_start(ctl, ROLE_MIME, 0, &opening.zygote, error);
