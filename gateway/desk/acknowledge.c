@@ -30,7 +30,18 @@ no_single_from(const struct asked *a)
 	return a->letter->n_from > 1 ? "more than one From address" : "no From address";
 }
 
-/* What no mail can be sent to, and what no header or command line should see. */
+static bool
+has_eight_bit(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((guchar)*text >= 0x80)
+			return true;
+	return false;
+}
+
+/* What no mail can be sent to, and what no header or command line should see.  Whatever the header
+ * of our mail and the relay would refuse is refused here, and said: a mail planned to such an
+ * address would only be held. */
 static const char *
 no_usable_from(const struct asked *a)
 {
@@ -38,11 +49,15 @@ no_usable_from(const struct asked *a)
 	const char *address = a->letter->from.address, *at = strchr(address, '@');
 
 	if (at == NULL || at == address || at[1] == '\0' || strchr(at + 1, '@') != NULL ||
-	    strlen(address) > ADDRESS_MAX || address[0] == '-')
+	    address[0] == '-')
 		return why;
 	for (const char *p = address; *p != '\0'; p++)
 		if (g_ascii_iscntrl(*p) || strchr(" \"(),:;<>[\\]", *p) != NULL)
 			return why;
+	if (has_eight_bit(address))
+		return "the From address needs SMTPUTF8";
+	if (strlen(address) > ADDRESS_MAX || at - address > LOCAL_MAX)
+		return "the From address is too long";
 	return NULL;
 }
 

@@ -3,7 +3,8 @@
  * answer: fills a mail the rules have decided on: recipient, language, thread, values. Relies on
  * values.c and wording.c. No value comes from the sender: digests, counts, times and words of our
  * own only; what a template must not be able to say (the cause of a failed decryption) is no value
- * of any.
+ * of any. The only bytes of a sender in our header are the address we write to (acknowledge.c) and
+ * a Message-ID that is one; any other is left out, and the mail still goes.
  */
 #include "desk/internal.h"
 
@@ -46,6 +47,55 @@ answer_language(const struct site *site, const struct letter *letter)
 	if (language == NULL && site->languages != NULL)
 		language = known_language(site->languages[0]);
 	return language ? language : "vi";
+}
+
+/* ---- thread --------------------------------------------------------------------------------- */
+
+/* Printable ASCII that no parser takes for anything but text. */
+static bool
+is_atext(char c)
+{
+	return g_ascii_isalnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+}
+
+static bool
+is_dot_atom(const char *text, gsize n)
+{
+	bool after_letter = false;
+
+	for (gsize i = 0; i < n; i++) {
+		if (!is_atext(text[i]) && !(text[i] == '.' && after_letter))
+			return false;
+		after_letter = text[i] != '.';
+	}
+	return after_letter;
+}
+
+/* "[192.0.2.1]", "[IPv6:2001:db8::1]"; '<' and '>' are dtext, but a header is read by worse parsers
+ * than RFC 5322's. */
+static bool
+is_domain_literal(const char *text, gsize n)
+{
+	if (n < 3 || text[0] != '[' || text[n - 1] != ']')
+		return false;
+	for (gsize i = 1; i < n - 1; i++)
+		if (!g_ascii_isgraph(text[i]) || strchr("<>@[\\]", text[i]) != NULL)
+			return false;
+	return true;
+}
+
+bool
+is_msg_id(const char *id)
+{
+	const char *at = id != NULL ? strchr(id, '@') : NULL;
+	gsize left, right;
+
+	if (at == NULL || strlen(id) > MESSAGE_ID_MAX)
+		return false;
+	left = (gsize)(at - id);
+	right = strlen(at + 1);
+	return is_dot_atom(id, left) &&
+		(is_dot_atom(at + 1, right) || is_domain_literal(at + 1, right));
 }
 
 /* ---- values --------------------------------------------------------------------------------- */
@@ -157,5 +207,5 @@ answer_fill(struct effect *mail, const struct site *site, const struct facts *fa
 		return;
 	}
 	mail->recipient = g_strdup(letter->from.address);
-	mail->in_reply_to = g_strdup(letter->message_id);
+	mail->in_reply_to = is_msg_id(letter->message_id) ? g_strdup(letter->message_id) : NULL;
 }

@@ -33,6 +33,8 @@ char *reply_address_make(const struct site *, const char *thread_code);
 
 /* ---- facts: what the hub looked up for one decision ----------------------------------------------- */
 
+/* How a letter names a ticket.  TAG: by what others can know, its number or the Message-ID of a mail that came to
+ * us (a list or a Cc shows it); MESSAGE_ID, CODE: by what only a mail of ours had. */
 #define THREAD_PROOF_LIST(X) X(NONE, "none") X(TAG, "tag") X(MESSAGE_ID, "message-id") X(CODE, "code")
 #define WORDS_ENUM_PROOF(n, w) PROOF_##n,
 WORDS(thread_proof, PROOF, THREAD_PROOF_LIST)

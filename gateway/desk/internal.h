@@ -11,6 +11,8 @@
 #define THREAD_CODE_LETTERS	20	/* of the code alphabet: 100 bits */
 #define CLUES_MAX		20	/* of each kind: so many look-ups one letter may cause */
 #define ADDRESS_MAX		254	/* octets (RFC 5321 §4.5.3.1.3, less "<>") */
+#define LOCAL_MAX		64	/* octets before the '@' (RFC 5321 §4.5.3.1.1) */
+#define MESSAGE_ID_MAX		250	/* octets: with "In-Reply-To: <>" far from any line limit */
 
 /* ---- fold.c --------------------------------------------------------------------------------- */
 
@@ -64,6 +66,10 @@ struct effect *plan_add(struct plan *, enum effect_kind, const char *word, const
 /* Recipient, language, thread and values of a mail already added to the plan. */
 void answer_fill(struct effect *, const struct site *, const struct facts *, const struct letter *,
 	const struct verdict *);
+/* A Message-ID, without < >, that may stand in a header of ours: dot-atom "@" dot-atom or
+ * "[dtext]" of RFC 5322 §3.6.4, obsolete forms refused, at most MESSAGE_ID_MAX octets.  NULL is
+ * none. */
+bool is_msg_id(const char *);
 /* A failed signature under a registered From: only the directory address is written to (T04). */
 bool answer_is_diverted(const struct site *, const struct letter *, const struct verdict *);
 /* The language for this letter: the directory's, the letter's, the site's. */

@@ -18,7 +18,7 @@
 	X(COMMAND,	"command")	\
 	X(THANKS,	"thanks")	\
 	X(NAMED,	"named")	/* some clue led to a ticket */ \
-	X(PROVEN,	"proven")	/* the clue was a secret of ours, not a mere number */ \
+	X(PROVEN,	"proven")	/* by a secret of ours, not by number or public id */ \
 	X(ON_THREAD,	"on-thread")	/* From is the thread's address or took part */ \
 	X(SEALED,	"sealed")	/* encrypted and not opened, whatever the cause */ \
 	X(FORGED,	"forged")	/* the signature fails under a registered From */ \
@@ -104,13 +104,15 @@ static const struct rule rules[] = {
 		FILED("reply", "a proven thread", FIXED),
 		JOINED("other-sender", "the thread is proven, but From is a third person") } },
 	{ PLACE, NAMED | ON_THREAD, NOTHING, FOLLOWS, {
-		FILED("reply", "names a ticket by number", FIXED),
-		JOINED("reply", "only a number names this ticket, but From took part in it") } },
+		FILED("reply", "names a ticket by a number or a public Message-ID", FIXED),
+		JOINED("reply", "only a number or a public Message-ID names this ticket, but From "
+			"took part in it") } },
 	{ PLACE, SEALED, NOTHING, OPENS, {
 		FILED("report", "encrypted, and could not be opened", FIXED),
 		OPENED("sealed", "nothing could be read") } },
 	{ PLACE, NAMED, NOTHING, OPENS, {
-		FILED("report", "a number alone, from a stranger, proves no thread", FIXED),
+		FILED("report", "only a number or a public Message-ID names this ticket, and From "
+			"is a stranger", FIXED),
 		OPENED("report", "a new ticket, with a hint") } },
 	{ PLACE, NOTHING, NOTHING, OPENS, {
 		FILED("report", "a person's mail that joins no ticket", FIXED),

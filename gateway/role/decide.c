@@ -34,26 +34,35 @@ by_code(struct hub *hub, const char *code, struct facts *facts)
 }
 
 static bool
-by_message_id(struct hub *hub, const char *message_id, struct facts *facts)
+by_our_message_id(struct hub *hub, const char *message_id, struct facts *facts)
 {
 	struct outgoing *out;
+	struct id id;
+
+	if (!outgoing_by_message_id(hub->store, message_id, &id) ||
+	    (out = outgoing_get(hub->store, id)) == NULL)
+		return false;
+	facts->ticket = out->ticket;
+	facts->thread_address = g_strdup(out->recipient);
+	facts->proof = PROOF_MESSAGE_ID;
+	outgoing_free(out);
+	return true;
+}
+
+/* A reporter's own Message-ID is no secret of ours: worth as much as a number. */
+static bool
+by_their_message_id(struct hub *hub, const char *message_id, struct facts *facts)
+{
 	struct mail *mail;
 	struct id id;
 
-	if (outgoing_by_message_id(hub->store, message_id, &id) &&
-	    (out = outgoing_get(hub->store, id)) != NULL) {
-		facts->ticket = out->ticket;
-		facts->thread_address = g_strdup(out->recipient);
-		facts->proof = PROOF_MESSAGE_ID;
-		outgoing_free(out);
-	} else if (mail_by_message_id(hub->store, message_id, &id) &&
-	    (mail = mail_get(hub->store, id)) != NULL) {
-		/* A reporter's own Message-ID is no secret of ours: worth as much as a number. */
-		facts->ticket = mail->ticket;
-		facts->proof = PROOF_TAG;
-		mail_free(mail);
-	}
-	return !id_is_null(facts->ticket);
+	if (!mail_by_message_id(hub->store, message_id, &id) ||
+	    (mail = mail_get(hub->store, id)) == NULL)
+		return false;
+	facts->ticket = mail->ticket;
+	facts->proof = PROOF_TAG;
+	mail_free(mail);
+	return true;
 }
 
 static bool
@@ -127,7 +136,8 @@ facts_gather(struct hub *hub, const struct mail *mail, const struct letter *lett
 	}
 	facts->same_message_id = mail_same_message_id(hub->store, mail->id, &id);
 	if (first_that(hub, clues->codes, facts, by_code) ||
-	    first_that(hub, clues->message_ids, facts, by_message_id) ||
+	    first_that(hub, clues->message_ids, facts, by_our_message_id) ||
+	    first_that(hub, clues->message_ids, facts, by_their_message_id) ||
 	    first_that(hub, clues->tags, facts, by_tag))
 		facts_of_ticket(hub, letter, facts);
 	clues_free(clues);

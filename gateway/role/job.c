@@ -18,18 +18,12 @@
 #define HELD_LOOK 1000			/* held rows looked at after a restart */
 #define OPENING_MAX 3			/* one place is left for outgoing mail */
 
+/* Only the id is kept: the row changes meanwhile, when its server copy is moved. */
 struct mail_job {
-	struct mail *mail;
+	struct id mail;
 	int letter;			/* memfd the child writes to; owned by its request */
 	bool stale;			/* the row was taken back: ignore the answer */
 };
-
-static void
-job_free(struct mail_job *job)
-{
-	mail_free(job->mail);
-	g_free(job);
-}
 
 /* ---- one event on one row ------------------------------------------------ */
 
@@ -118,7 +112,7 @@ job_ended(struct hub *hub, struct mail *mail, enum death death, const char *stag
 /* ---- opening ------------------------------------------------------------- */
 
 static void
-opened(struct hub *hub, struct mail_job *job)
+opened(struct hub *hub, const struct mail_job *job, struct mail *mail)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GBytes) bytes = memfd_map(job->letter, LIMIT_LETTER_BODY, &error);
@@ -126,21 +120,21 @@ opened(struct hub *hub, struct mail_job *job)
 	struct verdict verdict;
 
 	if (letter == NULL) {		/* a letter process that lies is a death like another */
-		job_ended(hub, job->mail, DEATH_COUNTED, "mime", error->message);
+		job_ended(hub, mail, DEATH_COUNTED, "mime", error->message);
 		return;
 	}
 	verdict = opening_verdict(letter, hub->now);
-	hub_must(mail_put_letter(hub->store, job->mail->id, letter, &verdict, &error), &error,
+	hub_must(mail_put_letter(hub->store, mail->id, letter, &verdict, &error), &error,
 		"letter");
 	verdict_clear(&verdict);
-	job_event(hub, job->mail, MAIL_EVENT_OPENED, NULL, NULL);
+	job_event(hub, mail, MAIL_EVENT_OPENED, NULL, NULL);
 }
 
 static void
 opening_done(struct hub *hub, void *data, enum child_end end, enum outcome outcome, const char *why)
 {
 	struct mail_job *job = data;
-	struct mail *mail = job->mail;
+	struct mail *mail = mail_get(hub->store, job->mail);
 	bool alone = mail->unexplained >= LIMIT_UNEXPLAINED;
 
 	g_ptr_array_remove(hub->mail_jobs, job);
@@ -149,7 +143,7 @@ opening_done(struct hub *hub, void *data, enum child_end end, enum outcome outco
 	if (job->stale)
 		;
 	else if (end == CHILD_ANSWERED && outcome == DONE)
-		opened(hub, job);
+		opened(hub, job, mail);
 	else if (end == CHILD_ANSWERED && outcome == NEVER)
 		job_event(hub, mail, MAIL_EVENT_REFUSED, "mime", why);
 	else if (end == CHILD_ANSWERED || end == CHILD_UNAVAILABLE)
@@ -157,7 +151,8 @@ opening_done(struct hub *hub, void *data, enum child_end end, enum outcome outco
 	else
 		job_ended(hub, mail, end == CHILD_DIED ? DEATH_COUNTED : DEATH_UNEXPLAINED, "mime",
 			why);
-	job_free(job);
+	mail_free(mail);
+	g_free(job);
 }
 
 /* Takes the row. */
@@ -179,7 +174,8 @@ opening_start(struct hub *hub, struct mail *mail)
 	}
 	letter = memfd_new("letter");
 	job = g_new0(struct mail_job, 1);
-	job->mail = mail;
+	job->mail = mail->id;
+	mail_free(mail);
 	job->letter = letter;
 	g_ptr_array_add(hub->mail_jobs, job);
 	child_start(hub, &(struct child_request){
@@ -293,7 +289,10 @@ job_refund(struct hub *hub)
 	for (guint i = 0; i < hub->mail_jobs->len; i++) {
 		struct mail_job *job = hub->mail_jobs->pdata[i];
 
-		job_event(hub, job->mail, MAIL_EVENT_REFUND, NULL, NULL);
+		struct mail *mail = mail_get(hub->store, job->mail);
+
+		job_event(hub, mail, MAIL_EVENT_REFUND, NULL, NULL);
+		mail_free(mail);
 		job->stale = true;
 	}
 }

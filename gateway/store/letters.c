@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * letters: opened mails, sealed whole, and the keyed digests taken from them: second identity,
- * Message-ID, sender, the sender's own part.  Two copies of one mail may be opened in any order
- * and decided in any order; mail_twin() makes exactly one of them the original.
+ * Message-ID, sender, the sender's own part.  Copies of one mail may be opened in any order and
+ * decided in any order; mail_twin() makes exactly one of those that people read the original.
  */
 #include "store/internal.h"
 
@@ -124,29 +124,36 @@ mail_letter(struct store *store, struct id id, struct verdict *out, GError **err
 
 /* ---- the same mail again -------------------------------------------------------------- */
 
-#define TWINS " FROM mail AS self" \
-	" JOIN letter AS mine ON mine.mail = self.seq" \
-	" JOIN letter AS theirs ON theirs.twin = mine.twin" \
-	" JOIN mail AS other ON other.seq = theirs.mail" \
-	" WHERE self.id = ?1 AND theirs.mail <> mine.mail" \
-	" AND (self.state <> 'decided' OR self.kind = 'duplicate') "
+/* Kinds of mail that somebody reads and that is answered where it may be. */
+#define KINDS_OF_PEOPLE "('report', 'reply', 'command', 'isp-reply', 'order', 'thanks')"
 
-/* One decided as something else than a duplicate is the original, whichever came first; otherwise
- * the earliest arrival still on its way is, if that is not this one.  A held one is no original:
- * it says nothing yet, and when a person retries it, this one will be decided. */
+/* The rule: an original is decided, is a person's mail and has a ticket, whichever came first.
+ *
+ * What was filed as a machine's mail (list, auto-reply, bounce, receipt, feedback, noise) is none,
+ * even where it joined a ticket or had one from a hold: nobody was answered for it, and who writes
+ * to us and to a list we read must not lose the report to the list's copy.  A duplicate is none.
+ * A kind added later is none until it is named above: rather two tickets than no answer.
+ *
+ * A copy that is not decided is none either, however early it came and whether or not it is open.
+ * What it will be is not known: it may turn out a list's copy or be held.  Nobody needs to wait for
+ * it: decisions are made one after the other, each in its row before the next one looks, so of any
+ * number of copies the first that gets a ticket is the original and each later one finds it. */
 bool
 mail_twin(struct store *store, struct id id, struct id *out)
 {
-	g_auto(query_auto) decided = query_new(store, "mail_twin", "SELECT other.id" TWINS
-		"AND other.state = 'decided' AND other.kind <> 'duplicate'"
-		" ORDER BY theirs.mail LIMIT 1");
-	g_auto(query_auto) earlier = query_new(store, "mail_twin", "SELECT other.id" TWINS
-		"AND theirs.mail < mine.mail AND other.state NOT IN ('decided', 'held', 'left')"
+	g_auto(query_auto) q = query_new(store, "mail_twin",
+		"SELECT other.id FROM mail AS self"
+		" JOIN letter AS mine ON mine.mail = self.seq"
+		" JOIN letter AS theirs ON theirs.twin = mine.twin"
+		" JOIN mail AS other ON other.seq = theirs.mail"
+		" WHERE self.id = ?1 AND theirs.mail <> mine.mail"
+		" AND (self.state <> 'decided' OR self.kind = 'duplicate')"
+		" AND other.state = 'decided' AND other.ticket IS NOT NULL"
+		" AND other.kind IN " KINDS_OF_PEOPLE
 		" ORDER BY theirs.mail LIMIT 1");
 
-	bind_id(&decided, id);
-	bind_id(&earlier, id);
-	return query_id(&decided, out) || query_id(&earlier, out);
+	bind_id(&q, id);
+	return query_id(&q, out);
 }
 
 #define SAME_ID(compare) "SELECT other.id FROM mail AS self" \

@@ -2,6 +2,9 @@
 check_PROGRAMS += tests/desk/test-acknowledge
 tests_desk_test_acknowledge_SOURCES = tests/desk/test-acknowledge.c tests/desk/sample.c tests/desk/sample.h
 tests_desk_test_acknowledge_LDADD = $(DESK_LIBS)
+check_PROGRAMS += tests/desk/test-answer
+tests_desk_test_answer_SOURCES = tests/desk/test-answer.c tests/desk/sample.c tests/desk/sample.h
+tests_desk_test_answer_LDADD = $(DESK_LIBS)
 check_PROGRAMS += tests/desk/test-classify
 tests_desk_test_classify_SOURCES = tests/desk/test-classify.c tests/desk/sample.c tests/desk/sample.h
 tests_desk_test_classify_LDADD = $(DESK_LIBS)
@@ -26,16 +29,16 @@ tests_desk_test_values_LDADD = $(DESK_LIBS)
 check_PROGRAMS += tests/desk/test-wording
 tests_desk_test_wording_SOURCES = tests/desk/test-wording.c tests/desk/sample.c tests/desk/sample.h
 tests_desk_test_wording_LDADD = $(DESK_LIBS)
-unit_tests += tests/desk/test-acknowledge tests/desk/test-classify tests/desk/test-clues \
-	tests/desk/test-fold tests/desk/test-render tests/desk/test-rules \
+unit_tests += tests/desk/test-acknowledge tests/desk/test-answer tests/desk/test-classify \
+	tests/desk/test-clues tests/desk/test-fold tests/desk/test-render tests/desk/test-rules \
 	tests/desk/test-template tests/desk/test-values tests/desk/test-wording
-golden_tests += tests/desk/test-classify tests/desk/test-render tests/desk/test-rules \
+golden_tests += tests/desk/test-answer tests/desk/test-classify tests/desk/test-render tests/desk/test-rules \
 	tests/desk/test-template tests/desk/test-wording
 EXTRA_DIST += tests/desk/golden/T01.en.trusted.txt tests/desk/golden/T01.en.txt tests/desk/golden/T01.vi.advised.txt \
 	tests/desk/golden/T01.vi.bare.txt tests/desk/golden/T01.vi.trusted.txt tests/desk/golden/T01.vi.txt \
 	tests/desk/golden/T02.en.txt tests/desk/golden/T02.vi.txt tests/desk/golden/T03.en.txt \
 	tests/desk/golden/T03.vi.bare.txt tests/desk/golden/T03.vi.txt tests/desk/golden/T04.en.txt \
 	tests/desk/golden/T04.vi.txt tests/desk/golden/T32.en.txt tests/desk/golden/T32.vi.txt \
-	tests/desk/golden/T33.en.txt tests/desk/golden/T33.vi.txt tests/desk/golden/classify.txt \
+	tests/desk/golden/T33.en.txt tests/desk/golden/T33.vi.txt tests/desk/golden/answers.txt tests/desk/golden/classify.txt \
 	tests/desk/golden/common.txt tests/desk/golden/held.txt tests/desk/golden/plans.txt \
 	tests/desk/golden/rules.txt tests/desk/golden/variables.txt tests/desk/golden/verdicts.txt

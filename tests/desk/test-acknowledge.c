@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define ANYONE "nguoi.bao@example.org"
+#define LOCAL_64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 /* columns: kind, From, fields, may it be answered, a part of the reason */
 static const struct row {
@@ -22,7 +23,6 @@ static const struct row {
 	{ KIND_REPORT, ANYONE, "x-auto-response-suppress: DR, RN, NRN", true, "one From address" },
 	{ KIND_REPORT, ANYONE, "precedence: first-class", true, "one From address" },
 	{ KIND_REPORT, ANYONE, "reply-to: other@example.com", true, "one From address" },
-	{ KIND_REPORT, "nhà.báo@example.org", NULL, true, "one From address" },
 	{ KIND_REPORT, "ungcuu@other.example.org", NULL, true, "one From address" },
 	{ KIND_REPORT, "requester@example.org", NULL, true, "one From address" },
 	/* kinds */
@@ -49,7 +49,18 @@ static const struct row {
 	{ KIND_REPORT, "<a@example.org>", NULL, false, "no address mail can be sent to" },
 	{ KIND_REPORT, "a@[192.0.2.1]", NULL, false, "no address mail can be sent to" },
 	{ KIND_REPORT, "-oQ/tmp@example.org", NULL, false, "no address mail can be sent to" },
-	{ KIND_REPORT, "long", NULL, false, "no address mail can be sent to" },
+	{ KIND_REPORT, "nhà.báo@example.org", NULL, false, "needs SMTPUTF8" },
+	{ KIND_REPORT, "a@bệnh-viện.example.org", NULL, false, "needs SMTPUTF8" },
+	{ KIND_REPORT, "a\xa0@example.org", NULL, false, "needs SMTPUTF8" },
+	{ KIND_REPORT, "a\xc2\xa0@example.org", NULL, false, "needs SMTPUTF8" },
+	{ KIND_REPORT, "a\t@example.org", NULL, false, "no address mail can be sent to" },
+	{ KIND_REPORT, "a\x7f@example.org", NULL, false, "no address mail can be sent to" },
+	{ KIND_REPORT, "a\x01@example.org", NULL, false, "no address mail can be sent to" },
+	{ KIND_REPORT, "long", NULL, false, "is too long" },
+	{ KIND_REPORT, "254", NULL, true, "one From address" },
+	{ KIND_REPORT, "255", NULL, false, "is too long" },
+	{ KIND_REPORT, LOCAL_64 "@example.org", NULL, true, "one From address" },
+	{ KIND_REPORT, LOCAL_64 "a@example.org", NULL, false, "is too long" },
 	/* ourselves */
 	{ KIND_REPORT, "ungcuu@example.vn", NULL, false, "our own" },
 	{ KIND_REPORT, "UNGCUU@Example.VN", NULL, false, "our own" },
@@ -89,6 +100,18 @@ static const struct row {
 	{ KIND_REPLY, ANYONE, "x-auto-response-suppress: AutoReply", false, "Suppress" },
 };
 
+/* n letters and an end; an end without '@' is of a domain, behind a local part of one letter. */
+static void
+replace_from(struct letter *l, gsize n, char letter, const char *end)
+{
+	g_autofree char *many = g_strnfill(n, letter);
+
+	if (strchr(end, '@') == NULL)
+		memcpy(many, "a@", 2);
+	g_free(l->from.address);
+	l->from.address = g_strconcat(many, end, NULL);
+}
+
 static struct letter *
 row_letter(const struct row *row)
 {
@@ -98,12 +121,12 @@ row_letter(const struct row *row)
 		l->n_from = 2;
 		g_clear_pointer(&l->from.address, g_free);
 	}
-	if (row->from && strcmp(row->from, "long") == 0) {
-		g_autofree char *local = g_strnfill(250, 'a');
-
-		g_free(l->from.address);
-		l->from.address = g_strconcat(local, "@example.org", NULL);
-	}
+	if (row->from && strcmp(row->from, "long") == 0)
+		replace_from(l, 250, 'a', "@example.org");
+	if (row->from && strcmp(row->from, "254") == 0)
+		replace_from(l, 242, 'd', ".example.org");
+	if (row->from && strcmp(row->from, "255") == 0)
+		replace_from(l, 243, 'd', ".example.org");
 	return l;
 }
 

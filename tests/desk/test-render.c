@@ -311,6 +311,7 @@ random_letter(void)
 	struct indicator *indicator = g_new0(struct indicator, 1);
 
 	replace(&l->from.name);
+	replace(&l->message_id);
 	replace(&l->subject);
 	replace(&l->text);
 	replace(&l->quoted);
@@ -350,6 +351,7 @@ mail_check(const struct site *site, const struct effect *mail, gint64 now)
 		==, DONE);
 	g_assert_false(holds_canary(text) || holds_canary(subject) || holds_canary(body));
 	g_assert_false(holds_canary(mail->recipient) || holds_canary(mail->language));
+	g_assert_null(mail->in_reply_to);	/* no canary is a Message-ID */
 	g_assert_null(strpbrk(subject, "\r\n"));
 	g_ptr_array_unref(values);
 }

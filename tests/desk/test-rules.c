@@ -14,6 +14,7 @@
 #define ISP	"abuse@isp.example.org"
 #define DUTY	"truc.mot@example.vn"
 #define TAGGED	"Re: [" SAMPLE_TICKET "] x"
+#define LOCAL_65 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0"
 #define NOW	(SAMPLE_RECEIVED + 60000)
 #define HOUR	3600000
 
@@ -128,6 +129,10 @@ static const struct row {
 		"file report, open report, note no-answer" },
 	{ "unusable From", "a b@example.org", "Sự cố", "x", NULL, 0, PROOF_NONE, NONE,
 		"file report, open report, note no-answer" },
+	{ "From needs SMTPUTF8", "nhà.báo@example.org", "Sự cố", "x", NULL, 0, PROOF_NONE, NONE,
+		"file report, open report, note no-answer" },
+	{ "From too long", LOCAL_65 "@example.org", "Sự cố", "x", NULL, 0, PROOF_NONE, NONE,
+		"file report, open report, note no-answer" },
 	{ "From ourselves", "report@example.vn", "Sự cố", "x", NULL, 0, PROOF_NONE, NONE,
 		"file report, open report, note no-answer" },
 	{ "no-reply", "no-reply@example.org", "Sự cố", "x", NULL, 0, PROOF_NONE, NONE,
@@ -194,6 +199,25 @@ static const struct row {
 	{ "a code of a ticket that is gone", ANYONE, "Re: x", "x", NULL, LOST_TICKET, PROOF_CODE,
 		NONE,
 		"file report, open report, mail T01 to " ANYONE },
+	/* a mail to a reporter's own mail, whose Message-ID others saw too: a tag, not a proof */
+	{ "a reporter answers their own mail", ANYONE, "Re: Sự cố", "x", NULL, ON_THREAD,
+		PROOF_TAG, NONE,
+		"file reply, append reply" },
+	{ "a reporter answers their own mail with attachment", ANYONE, "Re: Sự cố", "x", NULL,
+		ON_THREAD | ATTACHED, PROOF_TAG, NONE,
+		"file reply, append reply, mail T32 to " ANYONE },
+	{ "a stranger answers the reporter's mail", THIRD, "Re: Sự cố", "x", NULL, 0, PROOF_TAG,
+		NONE,
+		"file report, open report, note hint, mail T01 to " THIRD },
+	{ "an agency answers the reporter's mail", AGENCY, "Re: Sự cố", "x", NULL, 0, PROOF_TAG,
+		NONE,
+		"file report, open report, note hint, mail T02 to " AGENCY },
+	{ "a bounce of the reporter's mail", "mailer-daemon@mx.example.org", "Undelivered", "x",
+		NULL, BOUNCED, PROOF_TAG, NONE,
+		"file bounce" },
+	{ "a list's copy of an answer to the reporter's mail", THIRD, "Re: Sự cố", "x",
+		"list-id: <x>", 0, PROOF_TAG, NONE,
+		"file list" },
 	/* receipts */
 	{ "reply with attachment", ANYONE, "Re: x", "x", NULL, ON_THREAD | ATTACHED, PROOF_CODE,
 		NONE,

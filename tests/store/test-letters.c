@@ -23,6 +23,12 @@ letter_sample(const char *message_id, gint64 date, const char *from, const char 
 	return letter;
 }
 
+static struct letter *
+plain_letter(void)
+{
+	return letter_sample("a@example.org", 5, "lan@example.vn", "x");
+}
+
 static struct id
 opened(struct scratch *s, const char *uid, struct letter *letter)
 {
@@ -44,6 +50,28 @@ moved_to(struct scratch *s, struct id id, enum mail_state state, int kind)
 	mail->kind = kind;
 	assert_done(mail_put(s->store, mail, &error_));
 	mail_free(mail);
+}
+
+static void
+joined_to(struct scratch *s, struct id id, const char *relation)
+{
+	struct ticket *ticket = ticket_added(s, 2026);
+	struct mail *mail = mail_get(s->store, id);
+
+	mail->ticket = ticket->id;
+	g_free(mail->relation);
+	mail->relation = g_strdup(relation);
+	assert_done(mail_put(s->store, mail, &error_));
+	mail_free(mail);
+	ticket_free(ticket);
+}
+
+/* Decided, with a ticket of its own. */
+static void
+reported(struct scratch *s, struct id id)
+{
+	moved_to(s, id, MAIL_DECIDED, KIND_REPORT);
+	joined_to(s, id, "first");
 }
 
 static void
@@ -158,6 +186,7 @@ test_identity(void)
 		two = opened(&s, "two", letter_sample(others[i].message_id, others[i].date,
 			others[i].from,
 			others[i].body));
+		reported(&s, one);
 		commit(&s);
 		g_assert_false(mail_twin(s.store, one, NULL));
 		g_assert_false(mail_same_message_id(s.store, one, NULL));
@@ -183,6 +212,7 @@ test_identity_without_id(void)
 	one = opened(&s, "one", letter_sample(NULL, -1, "lan@example.vn", "x"));
 	two = opened(&s, "two", letter_sample(NULL, -1, "lan@example.vn", "x"));
 	three = opened(&s, "three", letter_sample(NULL, -1, "lan@example.vn", "y"));
+	reported(&s, one);
 	commit(&s);
 	g_assert_true(mail_twin(s.store, two, &found));
 	assert_same_id(found, one);
@@ -191,45 +221,132 @@ test_identity_without_id(void)
 	scratch_clear(&s);
 }
 
-/* Three copies; whatever was decided first stays the original, else the earliest on its way is. */
+/* One copy is undecided; is the other, in this state, its original?  Whichever came first. */
 static const struct {
-	enum mail_state state[3];
-	int kind[3];
-	int twin[3];			/* index of the original each one has; -1: it is one */
+	const char *name;
+	enum mail_state state;
+	int kind;
+	const char *relation;		/* to its ticket; NULL: it has none */
+	bool original;
 } copies[] = {
-	{ { MAIL_OPENED, MAIL_OPENED, MAIL_OPENED }, { -1, -1, -1 }, { -1, 0, 0 } },
-	{ { MAIL_DECIDED, MAIL_OPENED, MAIL_OPENED }, { KIND_REPORT, -1, -1 }, { -1, 0, 0 } },
-	{ { MAIL_OPENED, MAIL_DECIDED, MAIL_OPENED }, { -1, KIND_REPORT, -1 }, { 1, -1, 1 } },
-	{ { MAIL_OPENED, MAIL_DECIDED, MAIL_OPENED }, { -1, KIND_DUPLICATE, -1 }, { -1, 0, 0 } },
-	{ { MAIL_OPENED, MAIL_OPENED, MAIL_DECIDED }, { -1, -1, KIND_REPORT }, { 2, 2, -1 } },
-	{ { MAIL_HELD, MAIL_OPENED, MAIL_OPENED }, { -1, -1, -1 }, { -1, -1, 1 } },
-	{ { MAIL_DECIDING, MAIL_DECIDING, MAIL_DECIDING }, { -1, -1, -1 }, { -1, 0, 0 } },
+	{ "a report", MAIL_DECIDED, KIND_REPORT, "first", true },
+	{ "a reply", MAIL_DECIDED, KIND_REPLY, "reply", true },
+	{ "a third person's reply", MAIL_DECIDED, KIND_REPLY, "other-sender", true },
+	{ "thanks", MAIL_DECIDED, KIND_THANKS, "reply", true },
+	{ "a command", MAIL_DECIDED, KIND_COMMAND, "command", true },
+	{ "a duplicate", MAIL_DECIDED, KIND_DUPLICATE, NULL, false },
+	{ "a duplicate that was held", MAIL_DECIDED, KIND_DUPLICATE, "first", false },
+	{ "list mail", MAIL_DECIDED, KIND_LIST, NULL, false },
+	{ "an auto-reply", MAIL_DECIDED, KIND_AUTO_REPLY, NULL, false },
+	{ "a bounce", MAIL_DECIDED, KIND_BOUNCE, NULL, false },
+	{ "a receipt", MAIL_DECIDED, KIND_RECEIPT, NULL, false },
+	{ "feedback", MAIL_DECIDED, KIND_FEEDBACK, NULL, false },
+	{ "noise", MAIL_DECIDED, KIND_NOISE, NULL, false },
+	{ "a canary", MAIL_DECIDED, KIND_CANARY, NULL, false },
+	{ "from before the start", MAIL_DECIDED, KIND_BEFORE_START, NULL, false },
+	{ "a report without a ticket", MAIL_DECIDED, KIND_REPORT, NULL, false },
+	{ "list mail that joined", MAIL_DECIDED, KIND_LIST, "automatic", false },
+	{ "an auto-reply that joined", MAIL_DECIDED, KIND_AUTO_REPLY, "automatic", false },
+	{ "list mail that was held", MAIL_DECIDED, KIND_LIST, "first", false },
+	{ "stored, to be opened again", MAIL_STORED, -1, NULL, false },
+	{ "being opened again", MAIL_OPENING, -1, NULL, false },
+	{ "opened", MAIL_OPENED, -1, NULL, false },
+	{ "being decided", MAIL_DECIDING, -1, NULL, false },
+	{ "held", MAIL_HELD, -1, "first", false },
+	{ "retried after a hold", MAIL_STORED, -1, "first", false },
+	{ "left", MAIL_LEFT, -1, NULL, false },
 };
 
 static void
 test_copies(void)
 {
-	static const char *const uids[] = { "one", "two", "three" };
-
-	for (guint i = 0; i < G_N_ELEMENTS(copies); i++) {
+	for (guint i = 0; i < 2 * G_N_ELEMENTS(copies); i++) {
+		bool first = i % 2 == 0;	/* the one that may be the original came first */
 		struct scratch s;
-		struct id id[3], found;
+		struct id id[2], found;
 
 		scratch_init(&s);
 		scratch_open(&s, true);
 		begin(&s);
-		for (int n = 0; n < 3; n++) {
-			id[n] = opened(&s, uids[n],
-				letter_sample("a@example.org", 5, "lan@example.vn", "x"));
-			moved_to(&s, id[n], copies[i].state[n], copies[i].kind[n]);
+		id[0] = opened(&s, "one", plain_letter());
+		id[1] = opened(&s, "two", plain_letter());
+		moved_to(&s, id[!first], copies[i / 2].state, copies[i / 2].kind);
+		if (copies[i / 2].relation != NULL)
+			joined_to(&s, id[!first], copies[i / 2].relation);
+		commit(&s);
+		if (mail_twin(s.store, id[first], &found) != copies[i / 2].original) {
+			g_test_message("%s, %s", copies[i / 2].name, first ? "first" : "second");
+			g_test_fail();
+		} else if (copies[i / 2].original) {
+			assert_same_id(found, id[!first]);
+			g_assert_false(mail_twin(s.store, id[!first], NULL));
+		}
+		scratch_clear(&s);
+	}
+}
+
+/* Copies of one mail in the order they came, what each would be if it were the only one, and the
+ * order they are decided in; then the index of the only one that gets a ticket, or -1. */
+#define COPIES 3
+static const struct {
+	const char *name;
+	int kind[COPIES];
+	int order[COPIES];
+	int original;
+} stories[] = {
+	{ "all the same", { KIND_REPORT, KIND_REPORT, KIND_REPORT }, { 0, 1, 2 }, 0 },
+	{ "the last one first", { KIND_REPORT, KIND_REPORT, KIND_REPORT }, { 2, 0, 1 }, 2 },
+	{ "list copy first", { KIND_LIST, KIND_REPORT, KIND_LIST }, { 0, 1, 2 }, 1 },
+	{ "list copy first, decided late", { KIND_LIST, KIND_REPORT, KIND_LIST }, { 1, 0, 2 }, 1 },
+	{ "direct first", { KIND_REPORT, KIND_LIST, KIND_LIST }, { 0, 1, 2 }, 0 },
+	{ "direct first, decided last", { KIND_REPORT, KIND_LIST, KIND_LIST }, { 1, 2, 0 }, 0 },
+	{ "direct last", { KIND_LIST, KIND_LIST, KIND_REPORT }, { 0, 1, 2 }, 2 },
+	{ "auto-submitted copy first", { KIND_AUTO_REPLY, KIND_REPORT, KIND_REPORT }, { 0, 1, 2 },
+		1 },
+	{ "auto-submitted copy first, decided late",
+		{ KIND_AUTO_REPLY, KIND_REPORT, KIND_REPORT }, { 2, 1, 0 }, 2 },
+	{ "only machines", { KIND_BOUNCE, KIND_BOUNCE, KIND_NOISE }, { 0, 1, 2 }, -1 },
+};
+
+static void
+test_stories(void)
+{
+	static const char *const uids[COPIES] = { "one", "two", "three" };
+
+	for (guint i = 0; i < G_N_ELEMENTS(stories); i++) {
+		struct scratch s;
+		struct id id[COPIES], found;
+
+		scratch_init(&s);
+		scratch_open(&s, true);
+		begin(&s);		/* one turn, all of them open and none decided */
+		for (int n = 0; n < COPIES; n++) {
+			id[n] = opened(&s, uids[n], plain_letter());
+			moved_to(&s, id[n], MAIL_DECIDING, -1);
+		}
+		for (int n = 0; n < COPIES; n++) {
+			int self = stories[i].order[n], kind = stories[i].kind[self];
+
+			if (mail_twin(s.store, id[self], &found)) {
+				g_assert_cmpint(stories[i].original, >=, 0);
+				assert_same_id(found, id[stories[i].original]);
+				g_assert_cmpint(self, !=, stories[i].original);
+				moved_to(&s, id[self], MAIL_DECIDED, KIND_DUPLICATE);
+			} else if (kind == KIND_REPORT) {
+				g_test_message("%s: copy %d", stories[i].name, self);
+				g_assert_cmpint(self, ==, stories[i].original);
+				reported(&s, id[self]);
+			} else {
+				moved_to(&s, id[self], MAIL_DECIDED, kind);
+			}
+		}
+		for (int n = 0; n < COPIES && stories[i].original >= 0; n++) {
+			struct mail *mail = mail_get(s.store, id[n]);
+
+			g_assert_cmpint(id_is_null(mail->ticket), ==, n != stories[i].original);
+			mail_free(mail);
 		}
 		commit(&s);
-		for (int n = 0; n < 3; n++) {
-			g_assert_cmpint(mail_twin(s.store, id[n], &found), ==,
-				copies[i].twin[n] >= 0);
-			if (copies[i].twin[n] >= 0)
-				assert_same_id(found, id[copies[i].twin[n]]);
-		}
 		scratch_clear(&s);
 	}
 }
@@ -250,7 +367,7 @@ test_opened_late(void)
 	two = opened(&s, "two", letter_sample("a@example.org", 5, "lan@example.vn", "x"));
 	g_assert_false(mail_twin(s.store, one, NULL));
 	g_assert_false(mail_twin(s.store, two, NULL));
-	moved_to(&s, two, MAIL_DECIDED, KIND_REPORT);
+	reported(&s, two);
 	assert_done(mail_put_letter(s.store, one, letter, &verdict, &error_));
 	g_assert_true(mail_twin(s.store, one, &found));
 	assert_same_id(found, two);
@@ -331,6 +448,7 @@ main(int argc, char **argv)
 	g_test_add_func("/letters/identity", test_identity);
 	g_test_add_func("/letters/identity-without-id", test_identity_without_id);
 	g_test_add_func("/letters/copies", test_copies);
+	g_test_add_func("/letters/stories", test_stories);
 	g_test_add_func("/letters/opened-late", test_opened_late);
 	g_test_add_func("/letters/own-digest", test_own_digest);
 	g_test_add_func("/letters/by-message-id", test_by_message_id);
