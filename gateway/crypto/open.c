@@ -232,6 +232,19 @@ open_signers(GBytes *signature)
 
 /* ---- whom a ciphertext is for ---------------------------------------------------- */
 
+static gpgme_subkey_t
+subkey_by_id(struct opener *opener, const char *key_id)
+{
+	for (guint i = 0; i < opener->certificates->len; i++) {
+		gpgme_key_t key = opener->certificates->pdata[i];
+
+		for (gpgme_subkey_t sub = key->subkeys; sub; sub = sub->next)
+			if (sub->keyid && strcmp(sub->keyid, key_id) == 0)
+				return sub;
+	}
+	return NULL;
+}
+
 /* Whose key this id is; without a certificate only a primary key can be told by its id. */
 static const char *
 owner_of(struct opener *opener, const char *const *fingerprints, const char *key_id)
@@ -288,12 +301,39 @@ check_own_certificates(struct opener *opener, const struct open_request *request
 
 /* ---- is it the mail or is it us? ------------------------------------------------- */
 
-/* A tiny message to the key and back. */
+/* Ids of keys for which gpg says it has no secret key.  (It says so as well of a message that
+ * names the key with another algorithm, and that is not our fault.) */
+static GPtrArray *
+lacking_keys(struct opener *opener)
+{
+	gpgme_decrypt_result_t result = gpgme_op_decrypt_result(opener->context);
+	GPtrArray *lacking = g_ptr_array_new_with_free_func(g_free);
+
+	for (gpgme_recipient_t to = result ? result->recipients : NULL; to; to = to->next) {
+		gpgme_subkey_t sub = to->keyid ? subkey_by_id(opener, to->keyid) : NULL;
+
+		if (gpgme_err_code(to->status) == GPG_ERR_NO_SECKEY && sub &&
+		    sub->pubkey_algo == to->pubkey_algo)
+			g_ptr_array_add(lacking, g_strdup(to->keyid));
+	}
+	return lacking;
+}
+
 static bool
-round_trip(gpgme_ctx_t context, const char *fingerprint)
+holds(const GPtrArray *key_ids, const char *key_id)
+{
+	return g_ptr_array_find_with_equal_func((GPtrArray *)(gpointer)key_ids, key_id, g_str_equal,
+		NULL);
+}
+
+/* gpg says alike of a dead agent, a lost secret key and a message made to look so; and the agent's
+ * extra socket tells nobody which keys it has.  So the key is tried: a tiny message to it and back.
+ * One that has expired takes no message: of that, gpg's word is all there is. */
+static bool
+key_works(gpgme_ctx_t context, gpgme_subkey_t key, const GPtrArray *lacking)
 {
 	static const char text[] = "check";
-	g_autofree char *recipient = g_strdup_printf("--\n%s\n", fingerprint);
+	g_autofree char *recipient = g_strdup_printf("--\n%s!\n", key->fpr);
 	g_autoptr(engine_data) plain = NULL;
 	g_autoptr(engine_data) sealed = NULL;
 	g_autoptr(engine_data) back = NULL;
@@ -303,51 +343,28 @@ round_trip(gpgme_ctx_t context, const char *fingerprint)
 		return false;
 	if (gpgme_op_encrypt_ext(context, NULL, recipient,
 		    GPGME_ENCRYPT_ALWAYS_TRUST | GPGME_ENCRYPT_NO_ENCRYPT_TO, plain, sealed) != 0)
-		return true;	/* expired: nothing to learn this way */
+		return !holds(lacking, key->keyid);
 	return gpgme_data_seek(sealed, 0, SEEK_SET) == 0 &&
 		gpgme_op_decrypt(context, sealed, back) == 0;
 }
 
-/* Could this message have been opened with it? */
-static bool
-is_addressed(const struct ciphertext *ciphertext, const char *key_id)
-{
-	return ciphertext->n_hidden > 0 ||
-		g_ptr_array_find_with_equal_func(ciphertext->key_ids, key_id, g_str_equal, NULL);
-}
-
-/* gpg says alike of a dead agent, a lost secret key and a message made to look so.  So the key is
- * tried:
- * has the agent what is needed, and does it decrypt? */
-static bool
-key_works(struct opener *opener, const char *fingerprint, const struct ciphertext *ciphertext)
-{
-	g_autoptr(GPtrArray) keys = NULL;
-
-	if (engine_list(opener->context, fingerprint, true, &keys, NULL) != DONE || keys->len != 1)
-		return false;
-	for (gpgme_subkey_t sub = ((gpgme_key_t)keys->pdata[0])->subkeys; sub; sub = sub->next)
-		if (sub->can_encrypt && !sub->secret && is_addressed(ciphertext, sub->keyid))
-			return false;
-	return round_trip(opener->context, fingerprint);
-}
-
-/* Each key of ours that could have opened it; any of them for a hidden recipient. */
+/* Each key of ours that this message names, or all where it hides its recipient. */
 static bool
 own_keys_work(struct opener *opener, const struct open_request *request,
 	const struct ciphertext *ciphertext)
 {
+	g_autoptr(GPtrArray) lacking = lacking_keys(opener);
+
 	for (const char *const *own = request->own_keys; own && *own; own++) {
-		const char *const just_this[] = { *own, NULL };
-		bool addressed = ciphertext->n_hidden > 0;
+		gpgme_key_t key = certificate_find(opener->certificates, *own);
 
 		if (request->gone_keys && g_strv_contains(request->gone_keys, *own))
 			continue;
-		for (guint i = 0; !addressed && i < ciphertext->key_ids->len; i++)
-			addressed = owner_of(opener, just_this,
-				ciphertext->key_ids->pdata[i]) != NULL;
-		if (addressed && !key_works(opener, *own, ciphertext))
-			return false;
+		for (gpgme_subkey_t sub = key ? key->subkeys : NULL; sub; sub = sub->next)
+			if (sub->can_encrypt && sub->fpr && sub->keyid &&
+			    (ciphertext->n_hidden > 0 || holds(ciphertext->key_ids, sub->keyid)) &&
+			    !key_works(opener->context, sub, lacking))
+				return false;
 	}
 	return true;
 }

@@ -23,9 +23,8 @@
 
 struct bench { char *folder, *home, *fingerprint, *socket; pid_t agent; GBytes *certificate; };
 
-/* A gpg-agent in supervised mode: listening before it starts, so nobody waits. */
-static inline pid_t
-bench_agent(const char *home, const char *path)
+static inline int
+bench_listen(const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -34,27 +33,48 @@ bench_agent(const char *home, const char *path)
 	(void)unlink(path);
 	g_assert_cmpint(bind(fd, (struct sockaddr *)&addr, sizeof addr), ==, 0);
 	g_assert_cmpint(listen(fd, 16), ==, 0);
+	return fd;
+}
+
+/* A gpg-agent in supervised mode: listening before it starts, so nobody waits.  On the extra socket
+ * it does less, and that is the one the gateway has. */
+static inline pid_t
+bench_agent_on(const char *home, const char *standard, const char *extra)
+{
+	int fds[] = { bench_listen(standard), bench_listen(extra) };
 	pid_t pid = fork();
+
 	if (pid == 0) {
 		char listen_pid[32];
 		const char *const argv[] = { "gpg-agent", "--supervised", "--no-options", "--quiet",
 			"--homedir", home, "--disable-scdaemon", "--pinentry-program", "/bin/false",
 			NULL };
-		const char *const env[] = { "LISTEN_FDS=1", "LISTEN_FDNAMES=std", listen_pid,
+		const char *const env[] = { "LISTEN_FDS=2", "LISTEN_FDNAMES=std:extra", listen_pid,
 			NULL };
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		snprintf(listen_pid, sizeof listen_pid, "LISTEN_PID=%d", (int)getpid());
-		fd = fcntl(fd, F_DUPFD_CLOEXEC, 10);
-		dup2(fd, 3);
+		for (int i = 0; i < 2; i++)
+			fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 10);
+		dup2(fds[0], 3);
+		dup2(fds[1], 4);
 		int null = open("/dev/null", O_WRONLY);
 		dup2(null, 2);
 		execve("/usr/bin/gpg-agent", (char *const *)(gpointer)argv,
 			(char *const *)(gpointer)env);
 		_exit(127);
 	}
-	close(fd);
+	close(fds[0]);
+	close(fds[1]);
 	return pid;
+}
+
+static inline pid_t
+bench_agent(const char *home, const char *path)
+{
+	g_autofree char *standard = g_strconcat(path, ".std", NULL);
+
+	return bench_agent_on(home, standard, path);
 }
 
 static inline void

@@ -77,7 +77,8 @@ peers_open(struct peers *peers, const char *folder)
 	peers->home = g_build_filename(peers->folder, "home", NULL);
 	g_assert_cmpint(g_mkdir_with_parents(peers->home, 0700), ==, 0);
 	g_autofree char *socket = g_build_filename(peers->home, "S.gpg-agent", NULL);
-	peers->agent = bench_agent(peers->home, socket);
+	g_autofree char *extra = g_build_filename(peers->folder, "extra", NULL);
+	peers->agent = bench_agent_on(peers->home, socket, extra);
 }
 
 static inline void

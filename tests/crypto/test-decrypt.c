@@ -152,6 +152,12 @@ test_malformed(void)
 
 		check_decrypt(rows[i], NULL, &malformed, what);
 	}
+	/* The session key for the right key by RSA, which it is not: not our agent's fault. */
+	guint8 *copy = g_memdup2(g_bytes_get_data(good, NULL), size);
+	g_assert_cmpint(copy[11], ==, 18);
+	copy[11] = 1;
+	g_autoptr(GBytes) algorithm = g_bytes_new_take(copy, size);
+	check_decrypt(algorithm, NULL, &malformed, "another algorithm");
 	/* Any octet: framing, session key, hidden part.  (The recipient's id alone may make it
 	 * another's.) */
 	for (gsize at = 14; at < size; at += 7) {
@@ -329,7 +335,9 @@ test_agent_fault(void)
 {
 	g_autoptr(GBytes) text = peers_text(TEXT);
 	g_autoptr(GBytes) sealed = SEAL(text, "to:13"), hidden = SEAL(text, "hide:13");
-	g_autoptr(GBytes) others = SEAL(text, "to:1");
+	g_autoptr(GBytes) others = SEAL(text, "to:1"), broken = flipped(sealed, 60);
+	g_autoptr(GBytes) old = SEAL(text, "--faked-system-time", "20250115T000000", "to:11");
+	g_autoptr(GBytes) old_broken = flipped(old, 60);
 	g_autofree char *keys = g_build_filename(bench.home, "private-keys-v1.d", NULL);
 	g_autofree char *away = g_build_filename(bench.home, "away", NULL);
 	static const struct expected clear = CLEAR(SIGNATURE_NONE, -1, NULL);
@@ -337,13 +345,18 @@ test_agent_fault(void)
 	g_assert_cmpint(rename(keys, away), ==, 0);	/* the agent runs and has nothing */
 	check_agent_fault(sealed);
 	check_agent_fault(hidden);
+	check_agent_fault(broken);
+	check_agent_fault(old);
 	check_decrypt(others, NULL, &(struct expected)SEALED(NOT_FOR_US),
 		"others', without our keys");
 	g_assert_cmpint(rename(away, keys), ==, 0);
 	check_decrypt(sealed, NULL, &clear, "keys are back");
+	check_decrypt(old_broken, NULL, &(struct expected)SEALED(MALFORMED), "broken, an old key");
 	bench_agent_kill(&bench);
 	check_agent_fault(sealed);
 	check_agent_fault(hidden);
+	check_agent_fault(broken);
+	check_agent_fault(old);
 	check_decrypt(others, NULL, &(struct expected)SEALED(NOT_FOR_US),
 		"others', without an agent");
 	bench.agent = bench_agent(bench.home, bench.socket);
