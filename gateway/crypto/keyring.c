@@ -110,6 +110,7 @@ put_file(const char *folder, const char *name, const char *text, GError **error)
 }
 
 /* lock-never and no-random-seed-file: one process, one mail, nothing to come back to.
+ * with-colons: open.c must know gpg's own lines in a plain text (is_listing_at).
  * no-autostart: a dead agent must be an error at once.  The digests: never below SHA-256. */
 static const char gpg_conf[] =
 	"batch\n"
@@ -123,6 +124,7 @@ static const char gpg_conf[] =
 	"no-auto-key-locate\n"
 	"no-auto-check-trustdb\n"
 	"trust-model always\n"
+	"with-colons\n"
 	"personal-digest-preferences SHA512 SHA384 SHA256\n"
 	"cert-digest-algo SHA512\n";
 

@@ -319,6 +319,19 @@ lacking_keys(struct opener *opener)
 	return lacking;
 }
 
+/* A secret key that waits for somebody to type a passphrase. */
+static bool
+is_locked(gpgme_error_t why)
+{
+	static const gpgme_err_code_t codes[] = { GPG_ERR_CANCELED, GPG_ERR_FULLY_CANCELED,
+		GPG_ERR_NO_PIN_ENTRY, GPG_ERR_BAD_PASSPHRASE, GPG_ERR_NO_PASSPHRASE };
+
+	for (guint i = 0; i < G_N_ELEMENTS(codes); i++)
+		if (gpgme_err_code(why) == codes[i])
+			return true;
+	return false;
+}
+
 static bool
 holds(const GPtrArray *key_ids, const char *key_id)
 {
@@ -326,11 +339,15 @@ holds(const GPtrArray *key_ids, const char *key_id)
 		NULL);
 }
 
+/* What gpg said, in case the key cannot be tried. */
+struct doubt { const GPtrArray *lacking; bool is_locked; };
+
 /* gpg says alike of a dead agent, a lost secret key and a message made to look so; and the agent's
  * extra socket tells nobody which keys it has.  So the key is tried: a tiny message to it and back.
- * One that has expired takes no message: of that, gpg's word is all there is. */
+ * One that has expired takes no message: of that, gpg's word is all there is.  (Of the others it is
+ * worth nothing: a message can have gpg ask for a password from inside.) */
 static bool
-key_works(gpgme_ctx_t context, gpgme_subkey_t key, const GPtrArray *lacking)
+key_works(gpgme_ctx_t context, gpgme_subkey_t key, const struct doubt *doubt)
 {
 	static const char text[] = "check";
 	g_autofree char *recipient = g_strdup_printf("--\n%s!\n", key->fpr);
@@ -343,7 +360,7 @@ key_works(gpgme_ctx_t context, gpgme_subkey_t key, const GPtrArray *lacking)
 		return false;
 	if (gpgme_op_encrypt_ext(context, NULL, recipient,
 		    GPGME_ENCRYPT_ALWAYS_TRUST | GPGME_ENCRYPT_NO_ENCRYPT_TO, plain, sealed) != 0)
-		return !holds(lacking, key->keyid);
+		return !doubt->is_locked && !holds(doubt->lacking, key->keyid);
 	return gpgme_data_seek(sealed, 0, SEEK_SET) == 0 &&
 		gpgme_op_decrypt(context, sealed, back) == 0;
 }
@@ -351,9 +368,11 @@ key_works(gpgme_ctx_t context, gpgme_subkey_t key, const GPtrArray *lacking)
 /* Each key of ours that this message names, or all where it hides its recipient. */
 static bool
 own_keys_work(struct opener *opener, const struct open_request *request,
-	const struct ciphertext *ciphertext)
+	const struct ciphertext *ciphertext, gpgme_error_t why)
 {
 	g_autoptr(GPtrArray) lacking = lacking_keys(opener);
+	/* With a password packet beside it, gpg has asked for that. */
+	const struct doubt doubt = { lacking, is_locked(why) && ciphertext->n_passwords == 0 };
 
 	for (const char *const *own = request->own_keys; own && *own; own++) {
 		gpgme_key_t key = certificate_find(opener->certificates, *own);
@@ -363,23 +382,10 @@ own_keys_work(struct opener *opener, const struct open_request *request,
 		for (gpgme_subkey_t sub = key ? key->subkeys : NULL; sub; sub = sub->next)
 			if (sub->can_encrypt && sub->fpr && sub->keyid &&
 			    (ciphertext->n_hidden > 0 || holds(ciphertext->key_ids, sub->keyid)) &&
-			    !key_works(opener->context, sub, lacking))
+			    !key_works(opener->context, sub, &doubt))
 				return false;
 	}
 	return true;
-}
-
-/* A secret key that waits for somebody to type a passphrase. */
-static bool
-is_locked(gpgme_error_t why)
-{
-	static const gpgme_err_code_t codes[] = { GPG_ERR_CANCELED, GPG_ERR_FULLY_CANCELED,
-		GPG_ERR_NO_PIN_ENTRY, GPG_ERR_BAD_PASSPHRASE, GPG_ERR_NO_PASSPHRASE };
-
-	for (guint i = 0; i < G_N_ELEMENTS(codes); i++)
-		if (gpgme_err_code(why) == codes[i])
-			return true;
-	return false;
 }
 
 /* ---- decryption ------------------------------------------------------------------ */
@@ -451,16 +457,13 @@ is_unsupported(struct attempt *attempt)
 static enum outcome
 explain_failure(struct attempt *attempt, struct opened *opened, GError **error)
 {
-	const struct ciphertext *ciphertext = &attempt->ciphertext;
 	gpgme_error_t why = attempt->why;
 	bool unsupported = is_unsupported(attempt);	/* before another operation */
 
 	if (attempt->is_full)
 		return limit_reached(error, WHERE, attempt->request->limit_name,
 			attempt->request->max_plain);
-	/* With a password packet beside it, gpg may have asked for that. */
-	bool locked = is_locked(why) && ciphertext->n_passwords == 0;
-	if (locked || !own_keys_work(attempt->opener, attempt->request, ciphertext)) {
+	if (!own_keys_work(attempt->opener, attempt->request, &attempt->ciphertext, why)) {
 		opened->agent_fault = true;
 		return engine_fail(error, LATER, "decrypt: a key of ours cannot be used", why);
 	}
@@ -473,6 +476,48 @@ explain_failure(struct attempt *attempt, struct opened *opened, GError **error)
 	else
 		opened->verdict.encryption = ENCRYPTION_MALFORMED;
 	return DONE;
+}
+
+static const char *
+skip_all(const char *at, const char *end, const char *set)
+{
+	while (at < end && *at != '\0' && strchr(set, *at))
+		at++;
+	return at;
+}
+
+/* "pub:-:255:22:0123456789ABCDEF:", where the first colon is at `at`. */
+static bool
+is_listing_at(const char *text, const char *at, const char *end)
+{
+	static const char *const sets[] = { "abcdefghijklmnopqrstuvwxyz-?", G_CSET_DIGITS,
+		G_CSET_DIGITS, "0123456789ABCDEF" };
+	const char *from = at;
+
+	if (at - text < 3 || (memcmp(at - 3, "pub", 3) != 0 && memcmp(at - 3, "sub", 3) != 0 &&
+	    memcmp(at - 3, "sec", 3) != 0 && memcmp(at - 3, "ssb", 3) != 0))
+		return false;
+	for (guint i = 0; i < G_N_ELEMENTS(sets); i++) {
+		from = at + 1;
+		at = skip_all(from, end, sets[i]);
+		if (at == end || *at != ':')
+			return false;
+	}
+	return at - from == 16;
+}
+
+/* gpg 2.2 lists a key that it finds beside the signed text right into the plain text, user ids and
+ * all, and calls the signature good.  Such lines are the wrapper's, not the signer's. */
+static bool
+has_listing(GBytes *plain)
+{
+	gsize size;
+	const char *text = g_bytes_get_data(plain, &size), *end = text + size;
+
+	for (const char *at = text; (at = memchr(at, ':', (gsize)(end - at))) != NULL; at++)
+		if (is_listing_at(text, at, end))
+			return true;
+	return false;
 }
 
 static enum outcome
@@ -489,8 +534,10 @@ decrypt_and_judge(struct attempt *attempt, struct opened *opened, GError **error
 		return DONE;
 	}
 	gpgme_verify_result_t result = gpgme_op_verify_result(attempt->opener->context);
+	struct open_request request = *attempt->request;
 	struct evidence evidence = { .certificates = attempt->opener->certificates,
-		.signatures = result ? result->signatures : NULL, .request = attempt->request };
+		.signatures = result ? result->signatures : NULL, .request = &request };
+	request.outside = request.outside || has_listing(plain);
 	verdict_judge(&evidence, &opened->verdict, opened->missing);
 	opened->verdict.encryption = ENCRYPTION_DECRYPTED;
 	opened->plain = g_steal_pointer(&plain);

@@ -168,6 +168,38 @@ test_malformed(void)
 	}
 }
 
+/* Packets in a sealed packet that no mail program puts there: a text behind the text, something
+ * that makes gpg ask for a password, a certificate. */
+static void
+test_malformed_inside(void)
+{
+	static const struct expected malformed = SEALED(MALFORMED);
+	g_autoptr(GBytes) text = peers_text(TEXT);
+	g_autoptr(GBytes) literal = PEERS_MAKE(&peers, text, "-z", "0", "--store");
+	g_autoptr(GBytes) two = joined(literal, literal);
+	g_autoptr(GBytes) password = SEAL(text, "--passphrase", "x", "--symmetric");
+	g_autoptr(GBytes) certificate = peers_certificate(&peers, who[ALICE]);
+	GBytes *const rows[] = { two, password };
+
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GBytes) data = SEAL(rows[i], "to:13", "-z", "0", "--no-literal");
+		g_autofree char *what = g_strdup_printf("inside %u", i);
+
+		check_decrypt(data, NULL, &malformed, what);
+	}
+	g_autoptr(GBytes) one = SEAL(literal, "to:13", "-z", "0", "--no-literal");
+	check_decrypt(one, NULL, &(struct expected)CLEAR(SIGNATURE_NONE, -1, NULL), "one literal");
+
+	/* Her signed text, and behind it a key whose user id is the wrapper's text. */
+	g_autoptr(GBytes) signed_text = SEAL(text, "by:0", "-z", "0");
+	g_autoptr(GBytes) with_key = joined(signed_text, certificate);
+	g_autoptr(GBytes) wrapped = SEAL(with_key, "to:13", "-z", "0", "--no-literal");
+	struct opened opened;
+	g_assert_cmpint(decrypt(wrapped, "alice@example.org", &opened, NULL), ==, DONE);
+	check(&opened, &(struct expected)CLEAR(SIGNATURE_PARTIAL, ALICE, "responder:alice"), "key");
+	opened_clear(&opened);
+}
+
 /* The packet without integrity that gpg of today no longer makes: same octets, one version less. */
 static void
 test_no_integrity(void)
@@ -386,6 +418,7 @@ main(int argc, char **argv)
 	make_home();
 	g_test_add_func("/open/sealed", test_sealed);
 	g_test_add_func("/open/malformed", test_malformed);
+	g_test_add_func("/open/malformed-inside", test_malformed_inside);
 	g_test_add_func("/open/no-integrity", test_no_integrity);
 	g_test_add_func("/open/aead", test_aead);
 	g_test_add_func("/open/aead-shortened", test_aead_shortened);
