@@ -112,6 +112,19 @@ out_journal(struct hub *hub, const struct outgoing *row, const char *event, cons
 	hub_journal(hub, row->ticket, row->mail, event, text);
 }
 
+/* Finished bytes that will not leave any more. */
+static void
+drop_protected(struct hub *hub, struct outgoing *row)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (id_is_null(row->blob))
+		return;
+	hub_must(blob_erase(hub->store, row->blob, &error), &error, "spool");
+	row->blob = (struct id){ { 0 } };
+	row->is_signed = row->is_encrypted = false;
+}
+
 static void
 out_event(struct hub *hub, struct outgoing *row, enum out_event event, const char *why)
 {
@@ -127,6 +140,8 @@ out_event(struct hub *hub, struct outgoing *row, enum out_event event, const cha
 	event_count(row, event);
 	row->state = (enum out_state)to;
 	row->next_try = next_try_after(hub, row, event);
+	if (event == OUT_EVENT_LATE || event == OUT_EVENT_RETRY)
+		drop_protected(hub, row);
 	if (why != NULL || to == OUT_SENT) {
 		g_free(row->reason);
 		row->reason = g_strdup(why);

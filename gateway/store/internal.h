@@ -120,8 +120,17 @@ enum outcome key_check_put(struct store *, GError **error);
 enum outcome key_check(struct store *, GError **error);
 /* schema.c: brings the database to this program's version, or says why not. */
 enum outcome schema_bring(struct store *, GError **error);
+/* One number from a PRAGMA or a count, where an unreadable database is an answer. */
+enum outcome number_read(struct store *, const char *sql, gint64 *out, GError **error);
 /* store.c: the only COMMIT. */
 enum outcome turn_end(struct store *, GError **error);
+/* Empties the WAL into the database if store->scrub is set and no reader is in the way. */
+void store_scrub(struct store *);
+/* A handle with nothing open yet.  Key and spool may be NULL where only the database is used. */
+struct store *store_new(const struct store_paths *, bool writer);
+enum outcome database_create(struct store *, GError **error);	/* the file, 0600 */
+enum outcome database_open(struct store *, GError **error);	/* connects, hardens, sets */
+void database_close(struct store *);
 /* Sealed under a name; get: NULL with *error, or without (no such row). */
 enum outcome meta_put(struct store *, const char *name, const void *, gsize, GError **error);
 GBytes *meta_get(struct store *, const char *name, GError **error);
@@ -136,5 +145,9 @@ void spool_unlink(struct store *);				/* after it */
 /* journal.c */
 enum outcome head_load(struct store *, GError **error);
 enum outcome head_store(struct store *, GError **error);
+/* certificates.c: bound statements on a database of its own, so it borrows a store's handle. */
+struct certificates { struct store *base; bool is_memory; };
+/* Upper-case hex of a fingerprint of 40 or 64 digits, NULL if it is none.  g_free(). */
+char *fingerprint_fold(const char *);
 
 #endif

@@ -5,4 +5,5 @@ gateway_store_libstore_a_SOURCES = \
 	gateway/store/store.c gateway/store/key.c gateway/store/schema.c gateway/store/query.c \
 	gateway/store/column.c gateway/store/blob.c gateway/store/mailboxes.c gateway/store/mails.c \
 	gateway/store/letters.c gateway/store/tickets.c gateway/store/threads.c \
-	gateway/store/outbox.c gateway/store/journal.c
+	gateway/store/outbox.c gateway/store/journal.c gateway/store/certificates.c \
+	gateway/store/pins.c

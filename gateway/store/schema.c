@@ -140,12 +140,29 @@ static const char schema_1[] =
 "	why BLOB, erased BLOB"			/* sealed; or the proof that we erased it */
 ") STRICT;";
 
+/* Certificates that came by mail.  One current pin an address, whatever a verb does. */
+static const char schema_2[] =
+"CREATE TABLE pin ("
+"	seq INTEGER PRIMARY KEY,"
+"	id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),"
+"	revision INTEGER NOT NULL DEFAULT 0,"
+"	address BLOB NOT NULL, address_digest BLOB NOT NULL,"	/* sealed, keyed */
+"	fingerprint BLOB NOT NULL, fingerprint_digest BLOB NOT NULL,"	/* sealed, keyed */
+"	source TEXT NOT NULL, state TEXT NOT NULL,"
+"	first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL,"
+"	certificate BLOB NOT NULL,"		/* sealed */
+"	UNIQUE (address_digest, fingerprint_digest)"
+") STRICT;"
+"CREATE UNIQUE INDEX pin_current ON pin (address_digest) WHERE state = 'current';"
+"CREATE INDEX pin_fingerprint ON pin (fingerprint_digest);"
+"CREATE INDEX pin_state ON pin (state, seq);";
+
 static const struct { int version; const char *sql; } migrations[] = {
 	{ 1, schema_1 },
+	{ 2, schema_2 },
 };
 
-/* One number from a PRAGMA or a count. */
-static enum outcome
+enum outcome
 number_read(struct store *store, const char *sql, gint64 *out, GError **error)
 {
 	sqlite3_stmt *statement = NULL;

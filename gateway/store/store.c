@@ -78,7 +78,7 @@ turn_end(struct store *store, GError **error)
 
 /* A dropped key is gone only when no older page in the WAL holds it; a reader may delay that
  * to a later turn. */
-static void
+void
 store_scrub(struct store *store)
 {
 	int code;
@@ -211,13 +211,21 @@ database_harden(sqlite3 *db)
 	sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
 }
 
+void
+database_close(struct store *store)
+{
+	g_hash_table_remove_all(store->statements);
+	if (sqlite3_close(store->db) != SQLITE_OK)
+		panic("store: closed while in use");
+	store->db = NULL;
+}
+
 static int
 database_connect(struct store *store, const char *name, int flags)
 {
 	int code;
 
-	sqlite3_close(store->db);
-	store->db = NULL;
+	database_close(store);
 	code = sqlite3_open_v2(name, &store->db,
 		flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 	if (code == SQLITE_OK) {
@@ -258,10 +266,11 @@ database_has_wal(struct store *store)
 	g_auto(query_auto) q = query_new(store, "settings", "PRAGMA journal_mode");
 	g_autofree char *mode = query_row(&q) ? column_text(&q, 0) : NULL;
 
-	return g_strcmp0(mode, "wal") == 0;
+	/* Only a database without a file is in mode "memory". */
+	return g_strcmp0(mode, "wal") == 0 || g_strcmp0(mode, "memory") == 0;
 }
 
-static enum outcome
+enum outcome
 database_open(struct store *store, GError **error)
 {
 	int code = store->writer ? database_connect(store, store->database, SQLITE_OPEN_READWRITE) :
@@ -305,7 +314,7 @@ database_look(struct store *store, bool *fresh, GError **error)
 	return DONE;
 }
 
-static enum outcome
+enum outcome
 database_create(struct store *store, GError **error)
 {
 	int fd = open(store->database, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -337,11 +346,10 @@ store_prepare(struct store *store, GError **error)
 	return store->writer ? head_load(store, error) : DONE;
 }
 
-enum outcome
-store_open(const struct store_paths *paths, bool writer, struct store **out, GError **error)
+struct store *
+store_new(const struct store_paths *paths, bool writer)
 {
 	struct store *store = g_new0(struct store, 1);
-	enum outcome how;
 
 	store->database = g_strdup(paths->database);
 	store->spool = g_strdup(paths->spool);
@@ -351,7 +359,15 @@ store_open(const struct store_paths *paths, bool writer, struct store **out, GEr
 	store->statements = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL,
 		(GDestroyNotify)(void (*)(void))sqlite3_finalize);
 	store->unlink = g_array_new(FALSE, FALSE, sizeof(struct id));
-	how = store_prepare(store, error);
+	return store;
+}
+
+enum outcome
+store_open(const struct store_paths *paths, bool writer, struct store **out, GError **error)
+{
+	struct store *store = store_new(paths, writer);
+	enum outcome how = store_prepare(store, error);
+
 	if (how == DONE)
 		*out = store;
 	else
@@ -365,9 +381,8 @@ store_close(struct store *store)
 	if (store == NULL)
 		return;
 	store_rollback(store);
+	database_close(store);
 	g_hash_table_unref(store->statements);
-	if (sqlite3_close(store->db) != SQLITE_OK)
-		panic("store: closed while in use");
 	if (store->spool_fd >= 0)
 		close(store->spool_fd);
 	g_array_unref(store->unlink);

@@ -213,4 +213,42 @@ assert_same_id(struct id a, struct id b)
 	g_assert_cmpmem(a.b, sizeof a.b, b.b, sizeof b.b);
 }
 
+/* ---- cost ----------------------------------------------------------------------------- */
+
+/* No walk of a table, no sorting.  "SCAN x USING INDEX" is a walk of a partial index, in order,
+ * under a LIMIT. */
+static inline void
+assert_no_walk(struct store *store, const char *sql)
+{
+	g_autofree char *explain = g_strconcat("EXPLAIN QUERY PLAN ", sql, NULL);
+	sqlite3_stmt *statement = NULL;
+
+	g_assert_cmpint(sqlite3_prepare_v2(store->db, explain, -1, &statement, NULL), ==,
+		SQLITE_OK);
+	while (sqlite3_step(statement) == SQLITE_ROW) {
+		const char *line = (const char *)sqlite3_column_text(statement, 3);
+		bool scans = g_str_has_prefix(line, "SCAN") && strstr(line, "USING") == NULL &&
+			strstr(line, "CONSTANT ROW") == NULL;
+
+		if (scans || strstr(line, "TEMP B-TREE") != NULL)
+			g_error("%s: %s", line, sql);
+	}
+	sqlite3_finalize(statement);
+}
+
+/* Steps of SQLite's machine since the last asking, of all statements that hold `part`. */
+static inline gint64
+steps_of(struct store *store, const char *part)
+{
+	GHashTableIter iter;
+	void *key, *value;
+	gint64 steps = 0;
+
+	g_hash_table_iter_init(&iter, store->statements);
+	while (g_hash_table_iter_next(&iter, &key, &value))
+		if (strstr(key, part) != NULL)
+			steps += sqlite3_stmt_status(value, SQLITE_STMTSTATUS_VM_STEP, 1);
+	return steps;
+}
+
 #endif

@@ -7,12 +7,15 @@
  */
 #include "scratch.h"
 
+#define CANARY_FINGERPRINT "CA7A27CA7A27CA7A27CA7A27CA7A27CA7A270815"
+
 static const char *const canaries[] = {
 	"canary-subject-7Q", "canary-address@example.vn", "canary-text-9Z", "canary-name.docx",
 	"canary-id@example.org", "canary-uid-4711", "canary-folder", "canary-reason",
 	"canary-values", "canary-why", "canary-cursor", "canary-error", "canary-assignee",
 	"canary-party", "canary-reply-to@example.org", "canary-outgoing@example.vn",
-	"canary-raw-body", "canary-recipient@example.vn",
+	"canary-raw-body", "canary-recipient@example.vn", "canary-pin@example.vn",
+	"canary-certificate", CANARY_FINGERPRINT,
 };
 
 static void
@@ -71,6 +74,18 @@ plant_outgoing(struct scratch *s, struct id ticket)
 }
 
 static void
+plant_pin(struct scratch *s)
+{
+	g_autoptr(GBytes) certificate = g_bytes_new_static("canary-certificate", 18);
+	struct pin pin = { .address = (char *)"canary-pin@example.vn",
+		.fingerprint = (char *)CANARY_FINGERPRINT, .source = (char *)"autocrypt",
+		.last_seen = 3, .certificate = certificate };
+	bool changed;
+
+	assert_done(pin_put(s->store, &pin, &changed, &error_));
+}
+
+static void
 plant(struct scratch *s)
 {
 	struct mailbox mailbox = { .name = (char *)"main", .cursor = (char *)"canary-cursor",
@@ -89,6 +104,7 @@ plant(struct scratch *s)
 	plant_letter(s, mail->id);
 	ticket = plant_ticket(s);
 	plant_outgoing(s, ticket->id);
+	plant_pin(s);
 	assert_done(journal_add(s->store, 1, ticket->id, mail->id, "open", "canary-why", &error_));
 	commit(s);
 	mail_free(mail);
@@ -165,6 +181,7 @@ search(struct scratch *s)
 	g_assert_cmpuint(count_below(s->dir, thread), ==, 0);
 	g_assert_cmpuint(count_below(s->dir, number), >, 0);
 	g_assert_cmpuint(count_below(s->dir, "received"), >, 0);
+	g_assert_cmpuint(count_below(s->dir, "autocrypt"), >, 0);
 }
 
 static void
