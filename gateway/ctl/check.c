@@ -96,6 +96,46 @@ check_configuration(struct checking *checking)
 	return true;
 }
 
+/* ---- folders ungcuud makes at its start ---------------------------------------------- */
+
+/* The nearest folder above path that is there. */
+static char *
+existing_parent(const char *path)
+{
+	char *parent = g_path_get_dirname(path);
+
+	while (access(parent, F_OK) != 0 && strcmp(parent, "/") != 0 &&
+	    strcmp(parent, ".") != 0) {
+		char *above = g_path_get_dirname(parent);
+
+		g_free(parent);
+		parent = above;
+	}
+	return parent;
+}
+
+/* Is it there?  If not, says whether the daemon can make it. */
+static bool
+check_folder(struct checking *checking, const char *option)
+{
+	const char *path = options_text(checking->ctl->options, "%s", option);
+
+	if (!path || access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))
+		return true;	/* whoever works in it says the rest */
+
+	g_autofree char *parent = existing_parent(path);
+
+	errno = ENOTDIR;
+	if (g_file_test(parent, G_FILE_TEST_IS_DIR) && access(parent, W_OK | X_OK) == 0)
+		say(checking, "warn", NULL, "%s: %s is not made yet; ungcuud makes it", option,
+			path);
+	else
+		say(checking, "fail", "make it, or its parent writable",
+			"%s: %s is not there, and cannot be made in %s: %s", option, path, parent,
+			g_strerror(errno));
+	return false;
+}
+
 /* ---- servers -------------------------------------------------------------------------- */
 
 static void
@@ -129,7 +169,8 @@ check_servers(struct checking *checking)
 	for (guint i = 0; i < options_count(options, "mailboxes"); i++)
 		check_worker(checking, ROLE_FETCH, i,
 			options_text(options, "mailboxes.%u.name", i));
-	check_worker(checking, ROLE_SUBMIT, 0, "submission");
+	if (check_folder(checking, "submission.path"))
+		check_worker(checking, ROLE_SUBMIT, 0, "submission");
 }
 
 /* ---- keys ----------------------------------------------------------------------------- */
@@ -222,12 +263,13 @@ check_keys(struct checking *checking)
 
 /* ---- files ---------------------------------------------------------------------------- */
 
-/* option, bits nobody else may have, what it is */
-static const struct { const char *name; mode_t refused; const char *what; } guarded[] = {
-	{ "store.key_file", 0077, "key of the store" },
-	{ "store.path",     0007, "database" },
-	{ "store.spool",    0007, "spool" },
-	{ "keys.home",      0077, "keys.home" },
+/* option, bits nobody else may have, what it is, whether ungcuud makes it as a folder */
+static const struct { const char *name; mode_t refused; const char *what; bool is_folder; }
+guarded[] = {
+	{ "store.key_file", 0077, "key of the store", false },
+	{ "store.path",     0007, "database", false },
+	{ "store.spool",    0007, "spool", true },
+	{ "keys.home",      0077, "keys.home", false },
 };
 
 static void
@@ -237,6 +279,8 @@ check_modes(struct checking *checking)
 		const char *path = options_text(checking->ctl->options, "%s", guarded[i].name);
 		struct stat st;
 
+		if (guarded[i].is_folder && !check_folder(checking, guarded[i].name))
+			continue;
 		if (!path || stat(path, &st) != 0)
 			say(checking, errno == ENOENT ? "ok" : "fail", NULL, "%s %s",
 				guarded[i].what,
@@ -253,7 +297,7 @@ static void
 check_disk(struct checking *checking)
 {
 	const char *path = options_text(checking->ctl->options, "store.path");
-	g_autofree char *directory = path ? g_path_get_dirname(path) : g_strdup(".");
+	g_autofree char *directory = path ? existing_parent(path) : g_strdup(".");
 	struct statvfs fs;
 
 	if (statvfs(directory, &fs) != 0) {

@@ -2,8 +2,9 @@
  *
  * ledger: every mailbox balanced against the store (promise 1).  The server's side is listed by
  * a jailed fetch started for this call; ours comes from the rows.  Unexplained is what the
- * server holds in a watched folder or in the done folder without a row, and every row whose raw
- * bytes are missing.  A person emptying the done folder is no fault.
+ * server holds in a watched folder or in the done folder without a row, or in a watched folder
+ * under the name of a mail that went to the done folder, and every row whose raw bytes are
+ * missing.  A person emptying the done folder is no fault.
  */
 #include "ctl/ctl.h"
 
@@ -12,6 +13,7 @@
 
 #define PAGE	200
 #define ITEMS_MOST	1000	/* named one by one; all are counted */
+#define SECOND	",ungcuu-"	/* before the count of a name used again, from 2 on */
 
 struct balance {
 	struct ctl *ctl;
@@ -22,6 +24,8 @@ struct balance {
 	gint64 last_good;		/* ms; -1 */
 	guint64 unexplained;
 	json_t *items;
+	GHashTable *again;		/* of one folder: uids under which another mail may lie */
+	bool second_look;
 };
 
 static void
@@ -39,16 +43,60 @@ unexplained(struct balance *balance, const char *folder, const char *uid, const 
 
 /* ---- the server's side ---------------------------------------------------------------- */
 
+static bool
+is_moved(const struct balance *balance, struct id id)
+{
+	struct mail *mail = mail_get(balance->ctl->store, id);
+	bool moved = mail && mail->moved;
+
+	mail_free(mail);
+	return moved;
+}
+
+/* Also each mail that was taken in later under the same name. */
+static bool
+all_moved(const struct balance *balance, const char *uid, struct id id)
+{
+	bool moved = is_moved(balance, id), known = true;
+
+	for (guint n = 2; moved && known; n++) {
+		g_autofree char *name = g_strdup_printf("%s" SECOND "%u", uid, n);
+
+		known = mail_known(balance->ctl->store, balance->mailbox, balance->identity, name,
+			&id);
+		moved = !known || is_moved(balance, id);
+	}
+	return moved;
+}
+
+/* A known mail that was moved has no business in a watched folder; but it may have been moved
+ * since the list was made, so only what a second list still shows is another mail. */
+static void
+compare_known(struct balance *balance, const char *folder, const char *uid, struct id id)
+{
+	if (!balance->second_look && all_moved(balance, uid, id))
+		g_hash_table_add(balance->again, g_strdup(uid));
+	else if (balance->second_look && g_hash_table_contains(balance->again, uid))
+		unexplained(balance, folder, uid,
+			"under the name of a mail that is in the done folder: another one, or "
+			"put back; the next poll takes it in");
+}
+
 static void
 compare_item(struct balance *balance, const char *folder, const char *uid, gint64 arrived)
 {
-	if (mail_known(balance->ctl->store, balance->mailbox, balance->identity, uid, NULL))
-		return;
-
 	/* Only we move mail to the done folder: there, nothing is merely new. */
 	bool is_done = g_strcmp0(folder, options_text(balance->ctl->options,
 		"mailboxes.%u.done_folder", balance->index)) == 0;
+	struct id id;
 
+	if (mail_known(balance->ctl->store, balance->mailbox, balance->identity, uid, &id)) {
+		if (!is_done)
+			compare_known(balance, folder, uid, id);
+		return;
+	}
+	if (balance->second_look)
+		return;
 	unexplained(balance, folder, uid, !is_done && arrived > balance->last_good ?
 		"no row yet: it arrived after the last poll" : "no row");
 }
@@ -86,13 +134,28 @@ compare_page(struct balance *balance, const char *folder, char **after, GError *
 }
 
 static enum outcome
-compare_folder(struct balance *balance, const char *folder, GError **error)
+compare_pages(struct balance *balance, const char *folder, GError **error)
 {
 	g_autofree char *after = g_strdup("");
 	enum outcome how = DONE;
 
 	while (how == DONE && after)
 		how = compare_page(balance, folder, &after, error);
+	return how;
+}
+
+static enum outcome
+compare_folder(struct balance *balance, const char *folder, GError **error)
+{
+	g_autoptr(GHashTable) again = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	balance->again = again;
+	balance->second_look = false;
+	enum outcome how = compare_pages(balance, folder, error);
+	balance->second_look = true;
+	if (how == DONE && g_hash_table_size(again) > 0)
+		how = compare_pages(balance, folder, error);
+	balance->again = NULL;
 	return how;
 }
 

@@ -65,8 +65,13 @@ put_poll(struct look *look, json_t *object, guint index)
 	else
 		put_int(object, "lag_seconds", lag / 1000);
 	put_text(object, "error", row ? row->error : NULL);
-	if (last_good < 0)
+	if (last_good < 0 && row && row->error)
+		attend(look, "mailbox %s could never be read: %s", name, row->error);
+	else if (last_good < 0)
 		attend(look, "mailbox %s was never polled", name);
+	else if (lag > POLLS_MISSED * interval && row->error)
+		attend(look, "mailbox %s: last good poll %" G_GINT64_FORMAT " s ago: %s", name,
+			lag / 1000, row->error);
 	else if (lag > POLLS_MISSED * interval)
 		attend(look, "mailbox %s: last good poll %" G_GINT64_FORMAT " s ago", name,
 			lag / 1000);

@@ -73,7 +73,7 @@ const struct option options_table[] = {
 	{ "mailboxes[].done_folder", T(TEXT), "Done", "line", H|F,
 		"where mail goes once it is stored" },
 	{ "mailboxes[].held_folder", T(TEXT), "Held", "line", H|F,
-		"where mail too large to store goes" },
+		"where mail too large to store will go; not yet" },
 	{ "mailboxes[].poll", T(TIME), "30s", "5s..1d", H|F, "time between two looks" },
 	{ "mailboxes[].idle", T(BOOL), "true", NULL, F, "let an IMAP server tell of new mail" },
 	{ "mailboxes[].adopt_since", T(TIME), "72h", "0..3650d|forever", H,
@@ -179,6 +179,7 @@ const struct option options_table[] = {
 		"tried in order where a charset is missing or a lie" },
 
 	{ "run.once", T(BOOL), NULL, "internal", H, "ungcuud --once" },
+	{ "run.began", T(INT), NULL, "internal", H, "start of this ungcuud, ms since 1970" },
 	{ "run.death", T(TEXT), NULL, "internal", H, "how the hub before this one ended" },
 	{ "run.solo", T(BOOL), NULL, "internal", H, "retry one mail at a time" },
 	{ "run.observe", T(BOOL), NULL, "internal", H, "observe, whatever policy.mode says" },

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define CLIENTS_MAX 16
+#define ANCESTORS_MAX 64		/* of a caller; a longer line is not believed */
 #define CLIENT_MS 10000			/* to send its request */
 
 void
@@ -42,7 +43,8 @@ control_open(struct hub *hub)
 	hub->control_fd = fd;
 }
 
-/* The parent of pid, from /proc; 0 if it cannot be told. */
+/* The parent of pid, from /proc: 0 for one whose parent is outside of what we see; -1: cannot be
+ * told. */
 static pid_t
 parent_of(pid_t pid)
 {
@@ -51,9 +53,23 @@ parent_of(pid_t pid)
 	long parent = 0;
 
 	if (!g_file_get_contents(path, &text, NULL, NULL))
-		return 0;
+		return -1;
 	end = strrchr(text, ')');
-	return end != NULL && sscanf(end, ") %*c %ld", &parent) == 1 ? (pid_t)parent : 0;
+	return end != NULL && sscanf(end, ") %*c %ld", &parent) == 1 ? (pid_t)parent : -1;
+}
+
+/* Our siblings, and what they started, are the supervisor's children like ourselves. */
+static bool
+is_ours(pid_t pid)
+{
+	for (guint depth = 0; pid > 1; depth++) {
+		pid_t parent = parent_of(pid);
+
+		if (parent < 0 || parent == getppid() || depth == ANCESTORS_MAX)
+			return pid != getppid();
+		pid = parent;
+	}
+	return false;
 }
 
 static bool
@@ -64,13 +80,7 @@ peer_allowed(int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
 		return false;
-	if (who.uid != 0 && who.uid != geteuid())
-		return false;
-	/* Our siblings are the supervisor's children, like ourselves. */
-	for (pid_t pid = who.pid, depth = 0; pid > 1 && depth < 8; pid = parent_of(pid), depth++)
-		if (parent_of(pid) == getppid() && pid != getppid())
-			return false;
-	return true;
+	return (who.uid == 0 || who.uid == geteuid()) && !is_ours(who.pid);
 }
 
 /* Past the limit the one that has waited longest without asking goes. */

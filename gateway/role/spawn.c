@@ -72,6 +72,8 @@ static const struct place places[] = {
 	{ ROLE_HUB,    FIXED,  "r:", "/usr/share/zoneinfo" },
 	{ ROLE_HUB,    FIXED,  "r:", "/etc/localtime" },
 	{ ROLE_HUB,    FIXED,  "r:", "/dev/urandom" },
+	/* whose child a client of the control socket is; memory and environment stay closed */
+	{ ROLE_HUB,    FIXED,  "r:", "/proc" },
 	{ ROLE_FETCH,  WHOLE,  "w:", "mailboxes.%u.path" },
 	{ ROLE_SUBMIT, WHOLE,  "w:", "submission.path" },
 	/* what gpg needs to start and to run (strace); its home is added below */

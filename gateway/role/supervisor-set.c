@@ -61,6 +61,15 @@ find(struct supervisor *sup, guint role, guint index, guint generation)
 	return NULL;
 }
 
+void
+set_hub_values(const struct supervisor *sup, struct options *slice)
+{
+	g_autofree char *began = g_strdup_printf("%" G_GINT64_FORMAT, sup->began);
+
+	options_set(slice, "run.once", sup->once ? "true" : "false");
+	options_set(slice, "run.began", began);
+}
+
 /* ---- what the hub is told --------------------------------------------------------------- */
 
 /* A hub that does not read is as good as dead; mostly it is dead, and its end says of what. */
@@ -112,8 +121,9 @@ set_hub_died(struct supervisor *sup)
 	set_kill(sup);
 	if (sup->finished) {
 		supervisor_end(sup, sup->finished_code);
-	} else if (sup->stopping) {
-		supervisor_end(sup, sup->last_death == DEATH_ORDERLY ? EX_OK : EX_SOFTWARE);
+	} else if (sup->stopping || sup->gave_up) {
+		supervisor_end(sup, sup->last_death == DEATH_ORDERLY || sup->gave_up ?
+			supervisor_default_code(sup) : EX_SOFTWARE);
 	} else if (sup->once && ++sup->hub_deaths >= ONCE_DEATHS) {
 		log_event(LOG_ERR, "hub-gives-up", "deaths=%u", sup->hub_deaths);
 		supervisor_end(sup, EX_SOFTWARE);
@@ -163,7 +173,10 @@ hub_finished(struct supervisor *sup, struct frame *frame)
 
 	g_variant_get(frame->body, "(u)", &code);
 	sup->finished = true;
-	sup->finished_code = sup->once ? (int)code : EX_OK;
+	if (sup->gave_up)
+		sup->finished_code = supervisor_default_code(sup);
+	else
+		sup->finished_code = sup->once ? (int)code : EX_OK;
 	sup->stop_due = program_clock() + FINISH_MS;
 }
 
@@ -193,7 +206,7 @@ worker_ready(struct supervisor *sup, struct slot *slot)
 {
 	slot->state = SLOT_UP;
 	slot->due = -1;
-	slot->tried = true;
+	slot->tried = slot->ready = true;
 	set_announce(sup, slot);
 }
 
@@ -282,7 +295,7 @@ take_reload(struct supervisor *sup)
 	if (sup->hub->state == SLOT_UP) {
 		struct options *slice = options_slice(sup->options, ROLE_HUB);
 
-		options_set(slice, "run.once", sup->once ? "true" : "false");
+		set_hub_values(sup, slice);
 		if (!role_send_slice(sup->hub->peer, slice, &error))
 			slot_hung_up(sup->hub);
 		options_free(slice);
@@ -295,6 +308,12 @@ set_start_due(struct supervisor *sup)
 {
 	gint64 now = program_clock();
 
+	/* Not in the middle of its start: it stops in order, or is found dead. */
+	if (sup->gave_up && !sup->stopping && !sup->finished &&
+	    (sup->hub->state == SLOT_UP || sup->hub->state == SLOT_DOWN)) {
+		supervisor_stop(sup);
+		return;
+	}
 	if (sup->reload)
 		take_reload(sup);
 	for (guint i = 0; i < sup->slots->len; i++)

@@ -19,6 +19,7 @@
 #define BACK_OFF_ONCE	1000	/* --once retries at once what a death left */
 #define HUNG_UP_MS	2000
 #define LIFE_MS		60000	/* who lived this long has earned a fresh start */
+#define ONCE_UNREADY	8	/* starts in a row without READY: this --once run ends */
 
 struct slot *
 slot_new(enum role role, guint index)
@@ -58,7 +59,7 @@ slice_for(struct supervisor *sup, const struct slot *slot)
 		return options_for_mailbox(sup->options, ROLE_FETCH, slot->index);
 	struct options *slice = options_slice(sup->options, slot->role);
 	if (slot->role == ROLE_HUB) {
-		options_set(slice, "run.once", sup->once ? "true" : "false");
+		set_hub_values(sup, slice);
 		options_set(slice, "run.death", death_word(sup->last_death));
 	} else if (slot->role == ROLE_KEYS) {
 		g_autofree char *home = g_strdup_printf("%s/k%u/home", sup->runtime, slot->index);
@@ -105,6 +106,22 @@ start_program(struct supervisor *sup, struct slot *slot, GError **error)
 	return sent ? DONE : LATER;
 }
 
+/* A daemon tries for ever; a --once run would never end.  The hub has a bound of its own. */
+static void
+count_unready(struct supervisor *sup, struct slot *slot)
+{
+	g_autofree char *name = slot_name(slot);
+
+	if (slot->ready)
+		slot->unready = 0;
+	else if (!slot->at_once && !sup->reload && !sup->stopping)
+		slot->unready++;
+	if (!sup->once || slot->role == ROLE_HUB || sup->gave_up || slot->unready < ONCE_UNREADY)
+		return;
+	log_event(LOG_ERR, "worker-gives-up", "role=%s starts=%u", name, slot->unready);
+	sup->gave_up = true;
+}
+
 void
 slot_start(struct supervisor *sup, struct slot *slot)
 {
@@ -113,7 +130,7 @@ slot_start(struct supervisor *sup, struct slot *slot)
 
 	slot->generation = ++sup->generations;
 	slot->ended_by_us = NULL;
-	slot->at_once = slot->announced = false;
+	slot->at_once = slot->announced = slot->ready = false;
 	slot->since = program_clock();
 	slot->state = SLOT_STARTING;
 	slot->due = slot->since + (slot->role == ROLE_HUB ? HUB_READY_MS : READY_MS);
@@ -126,6 +143,7 @@ slot_start(struct supervisor *sup, struct slot *slot)
 	slot_kill(slot);
 	slot->tried = true;
 	slot_back_off(sup, slot);
+	count_unready(sup, slot);
 }
 
 /* ---- ending ----------------------------------------------------------------------------- */
@@ -183,8 +201,25 @@ slot_back_off(struct supervisor *sup, struct slot *slot)
 	if (slot->at_once || now - slot->since >= LIFE_MS)
 		slot->failures = 0;
 	slot->due = now;
-	if (!slot->at_once)
-		slot->due += MIN((gint64)BACK_OFF_FIRST << MIN(slot->failures++, 12), last);
+	if (slot->at_once)
+		return;
+	guint doublings = MIN(slot->failures, 12);	/* a macro: nothing with ++ in it */
+	slot->due += MIN((gint64)BACK_OFF_FIRST << doublings, last);
+	slot->failures++;
+}
+
+/* Neither a wrong slice nor a damaged database gets better by starting anew. */
+static void
+hub_reaped(struct supervisor *sup, int code)
+{
+	if (code == EX_IOERR)
+		log_event(LOG_ERR, "store-damaged", "database=\"%s\" "
+			"why=\"the hub cannot read it; not started again\"",
+			options_text(sup->options, "store.path"));
+	if (code == EX_CONFIG || code == EX_IOERR)
+		supervisor_end(sup, code);
+	else
+		set_hub_died(sup);
 }
 
 void
@@ -193,7 +228,7 @@ slot_reaped(struct supervisor *sup, struct slot *slot, int wait_status)
 	g_autofree char *cause = NULL;
 	g_autofree char *name = slot_name(slot);
 	enum death death = death_of(wait_status, &cause);
-	bool is_config = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EX_CONFIG;
+	int code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1;
 
 	/* A crash of its own stays one, even if we were about to end it. */
 	if (slot->ended_by_us && death == DEATH_UNEXPLAINED) {
@@ -209,15 +244,13 @@ slot_reaped(struct supervisor *sup, struct slot *slot, int wait_status)
 	if (slot->role == ROLE_HUB) {
 		sup->last_death = death;
 		slot_back_off(sup, slot);
-		if (is_config)
-			supervisor_end(sup, EX_CONFIG);
-		else
-			set_hub_died(sup);
+		hub_reaped(sup, code);
 		return;
 	}
 	set_gone(sup, slot, death, cause);
 	slot_back_off(sup, slot);
+	count_unready(sup, slot);
 	/* It will not work with the same slice again; but a set that has run stays up. */
-	if (is_config && !sup->hub_was_up)
+	if (code == EX_CONFIG && !sup->hub_was_up)
 		supervisor_end(sup, EX_CONFIG);
 }

@@ -229,11 +229,21 @@ supervisor_end(struct supervisor *sup, int exit_code)
 	sup->exit_code = exit_code;
 }
 
-static void
-on_stop(struct supervisor *sup)
+/* --once promises with 0 that nothing is left: only the hub can say so. */
+int
+supervisor_default_code(const struct supervisor *sup)
 {
+	return sup->once ? EXIT_FAILURE : EX_OK;
+}
+
+void
+supervisor_stop(struct supervisor *sup)
+{
+	if (sup->finished)
+		return;			/* it stops already, and has said with what */
 	if (sup->stopping || sup->hub->state != SLOT_UP) {
-		supervisor_end(sup, EX_OK);	/* asked twice, or nothing has begun */
+		/* asked twice, or nothing has begun */
+		supervisor_end(sup, supervisor_default_code(sup));
 		return;
 	}
 	log_event(LOG_NOTICE, "stop", "deadline=%d", STOP_MS / 1000);
@@ -286,8 +296,8 @@ on_child(struct supervisor *sup)
 
 static const struct { int signal; void (*handle)(struct supervisor *); } handlers[] = {
 	{ SIGCHLD, on_child },
-	{ SIGTERM, on_stop },
-	{ SIGINT,  on_stop },
+	{ SIGTERM, supervisor_stop },
+	{ SIGINT,  supervisor_stop },
 	{ SIGHUP,  set_reload },
 	{ SIGUSR1, set_report },
 };
@@ -373,6 +383,8 @@ loop(struct supervisor *sup)
 
 	while (!sup->ended) {
 		set_start_due(sup);
+		if (sup->ended)
+			break;
 		watch_all(sup, fds);
 		struct pollfd *ready = (struct pollfd *)(gpointer)fds->data;
 		if (poll(ready, fds->len, wait_ms(sup)) < 0 && errno != EINTR)
@@ -382,7 +394,8 @@ loop(struct supervisor *sup)
 				dispatch(sup, ready[i].fd);
 		helper_work(sup);
 		if ((sup->stopping || sup->finished) && program_clock() >= sup->stop_due)
-			supervisor_end(sup, sup->finished ? sup->finished_code : EX_SOFTWARE);
+			supervisor_end(sup, sup->finished ? sup->finished_code :
+				sup->gave_up ? EXIT_FAILURE : EX_SOFTWARE);
 	}
 	g_array_free(fds, TRUE);
 }
@@ -403,7 +416,7 @@ main(int argc, char **argv)
 {
 	struct arguments a = parse(argc, argv);
 	struct supervisor sup = { .file = a.file, .once = a.once, .signal_fd = -1,
-		.last_death = DEATH_UNEXPLAINED };
+		.last_death = DEATH_UNEXPLAINED, .began = clock_now() };
 	g_autoptr(GError) error = NULL;
 
 	umask(077);

@@ -26,6 +26,8 @@ struct slot {
 	struct peer *peer;	/* the hub's; a worker's until the hub has it */
 	gint64 since, due;	/* ms of program_clock(); due -1: none */
 	guint failures;		/* ends in a row, for the back-off */
+	guint unready;		/* starts in a row that never came to READY */
+	bool ready;		/* this one did */
 	const char *ended_by_us;/* why, or NULL: it ended by itself */
 	enum death ended_as;	/* what such an end is to the mail it was at */
 	bool at_once;		/* no back-off after this end */
@@ -46,7 +48,9 @@ struct supervisor {
 	GPtrArray *helpers;
 	enum death last_death;		/* of the hub */
 	guint hub_deaths, generations;
+	gint64 began;			/* wall clock, ms: a hub started anew still knows */
 	bool once, hub_was_up;
+	bool gave_up;			/* --once: a worker does not start; STOP soon */
 	bool stopping, finished;	/* STOP sent; FINISHED came */
 	gint64 stop_due;
 	int finished_code;
@@ -56,6 +60,10 @@ struct supervisor {
 
 /* ---- supervisor.c ---- */
 void supervisor_end(struct supervisor *, int exit_code);
+/* Asks the hub to stop; an end without one that is up. */
+void supervisor_stop(struct supervisor *);
+/* What an end in order means when the hub has not said what is left. */
+int supervisor_default_code(const struct supervisor *);
 
 /* ---- supervisor-slot.c ---- */
 struct slot *slot_new(enum role, guint index);
@@ -79,6 +87,7 @@ void set_start_due(struct supervisor *);	/* also overdue ones killed, a reload t
 gint64 set_next_due(struct supervisor *);	/* -1: nothing */
 void set_announce(struct supervisor *, struct slot *);
 void set_gone(struct supervisor *, struct slot *, enum death, const char *cause);
+void set_hub_values(const struct supervisor *, struct options *slice);	/* run.* of any */
 void set_hub_died(struct supervisor *);
 void set_receive(struct supervisor *, struct slot *);	/* its socket is readable */
 void set_agent_gone(struct slot *);

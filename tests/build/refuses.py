@@ -26,6 +26,18 @@ CASES = (
 	("gateway/store/bad7.c", "int x = fsync(1);\n", 5, "fsync outside its wrapper"),
 	("gateway/store/bad8.c", "int x = renameat2(1);\n", 5, "rename outside its wrapper"),
 	("gateway/role/bad9.c", 'char x[] = "COMMIT";\n', 5, "COMMIT outside its wrapper"),
+	("gateway/role/bad30.c", 'char x[] = "commit";\n', 5, "COMMIT outside its wrapper"),
+	("gateway/store/bad31.c", 'char x[] = "Commit;";\n', 5, "COMMIT outside its wrapper"),
+	("gateway/store/bad32.c", 'char x[] = "RELEASE a; end transaction";\n', 5, "COMMIT outside its wrapper"),
+	("gateway/role/bad33.c", 'int x = (rename)("a", "b");\n', 5, "rename outside its wrapper"),
+	("gateway/role/bad34.c", "int (*x)(const char *, const char *) = rename;\n", 5, "rename outside its wrapper"),
+	("gateway/role/bad35.c", "#define MOVE &rename\n", 5, "rename outside its wrapper"),
+	("gateway/role/bad36.c", "struct link *link;\nint x = (link)(1);\n", 6, "link outside its wrapper"),
+	("gateway/role/bad37.c", "int (*x[])(int) = { fsync };\n", 5, "fsync outside its wrapper"),
+	("gateway/role/bad38.c", "int (*x)(const char *) = system;\n", 5, "no shell, ever"),
+	("gateway/role/bad39.c", "int x = (system)(1);\n", 5, "no shell, ever"),
+	("gateway/desk/bad40.c", "long (*x)(void) = clock_now;\n", 5, "only the hub asks the time"),
+	("gateway/role/bad41.c", "int x = clock_gettime(CLOCK_REALTIME, 0);\n", 5, "wall clock outside its wrapper"),
 	("gateway/role/bad10.c", "int x = sendmsg(1);\n", 5, "frame send outside its wrapper"),
 	("gateway/role/bad11.c", "int x = system(1);\n", 5, "no shell, ever"),
 	("gateway/role/bad12.c", 'char x[] = "/bin/sh";\n', 5, "no shell, ever"),
@@ -46,7 +58,9 @@ CASES = (
 	("man/bad26.8", ".Dd now\n.Nope\n", None, "bad26.8"),
 	("templates/vi/bad27.txt", "E\u0302\n", 5, "not in Unicode NFC"),
 )
-QUIET = "/* fsync( system( COMMIT */\nchar x[] = \"fsync(1) // \";\n"	# in comments and strings all is well
+# In comments and strings all is well, as are members and words of the file's own.
+QUIET = "/* fsync( system( COMMIT */\nchar x[] = \"fsync(1) // commit it\";\n" \
+	"int y = x->rename + x.system;\nstruct link *link;\nvoid *z = link;\n"
 
 with tempfile.TemporaryDirectory() as top:
 	for name in ("gateway", "tests", "templates", "conf", "man", "tools", ".ci"):

@@ -235,6 +235,23 @@ ok(all(row["fix"] for row in rows if row["level"] == "fail"), "check: each failu
 ok(any("hotline.key" in row["what"] and row["level"] == "fail" for row in rows), "check: the key is missed", rows)
 ok(any("Maildir" in row["what"] and row["level"] == "ok" for row in rows), "check: fetch was asked", rows)
 ok(any("submission" in row["what"] and row["level"] == "ok" for row in rows), "check: submit was asked", rows)
+os.rename(path("sent"), path("sent.away"))
+code, answer = ask("check")
+rows = answer["checks"]
+for name, place in (("submission.path", "sent"), ("store.spool", "spool")):
+	ok([row["level"] for row in rows if row["what"].startswith(name)] == ["warn"] and
+		any(f"{place} is not made yet; ungcuud makes it" in row["what"] for row in rows),
+		f"check: a missing {name} is made by ungcuud", rows)
+ok(not any(row["level"] == "fail" and "submission" in row["what"] for row in rows), "check: and is no failure", rows)
+os.rename(path("sent.away"), path("sent"))
+with open(path("ungcuu.conf")) as file:
+	text = file.read()
+write("store.away", b"a file")
+write("ungcuu.conf", text.replace('path = "sent"', 'path = "store.away/sent"').encode())
+code, answer = ask("check")
+ok(any(row["level"] == "fail" and row["what"].startswith("submission.path") and row["fix"] for row in answer["checks"]),
+	"check: one that cannot be made is a failure", answer)
+configure()
 shutil.rmtree(path("Maildir", "cur"))
 code, answer = ask("check")
 ok(any(row["level"] == "fail" and "no Maildir" in row["what"] for row in answer["checks"]), "check: no Maildir", answer)

@@ -72,4 +72,34 @@ same(after, before, "and leaves nothing behind")
 ok(wait_until(lambda: not children(os.getpid()), 10), "nor a process", children(os.getpid()))
 same(site.ctl("inspect", site.path("absent.eml"))["exit"], 65, "a file that cannot be read: 65")
 same(len(site.tickets()), 3, "no ticket came of it")
+
+# Another mail under the name of one that has gone to the done folder.
+again = Site()
+name = again.deliver(mail("Thư thứ nhất.\n", sender="mot@reporter.example"))
+same(again.once(), 0, "a report is taken in")
+again.deliver(mail("Thư thứ hai.\n", sender="hai@reporter.example"), name=name)
+box = again.ctl("ledger")["mailboxes"][0]
+same(box["unexplained"], 1, "another mail under a known name is unexplained before it is taken in")
+same([(item["folder"], item["uid"]) for item in box["unexplained_items"]], [("INBOX", name)], "and named")
+ok("under the name of a mail" in box["unexplained_items"][0]["why"] if box["unexplained_items"] else False,
+	"with the reason", box["unexplained_items"])
+os.remove(again.path("Maildir/new", name))
+again.balanced("balanced without it", seen=1)
+
+# Too large to be stored: it stays where it is, and is accounted for.
+large = Site(mode='answer"; max_size = "64KB')
+name = large.deliver(mail("x" * 70 * 1024 + "\n"))
+same(large.once(), 1, "a mail too large: --once ends with 1")
+same(large.in_folder("Maildir"), [name], "it stays in its folder")
+same([row["stage"] for row in large.ctl("hold", "list")["held"]], ["fetch"], "held at the stage fetch")
+large.balanced("and accounted for", seen=1)
+
+# A mailbox that was never read: why, not only that.
+blind = Site()
+os.rename(blind.path("Maildir/cur"), blind.path("away"))
+same(blind.once(), 1, "no Maildir: --once ends with 1")
+status = blind.ctl("status")
+ok(status["exit"] == 1 and any("no Maildir" in line for line in status["attention"]), "status says why", status)
+os.rename(blind.path("away"), blind.path("Maildir/cur"))
+same((blind.once(), blind.ctl("status")["exit"]), (0, 0), "and is content once it can be read")
 done()

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: ISC
 #
 # service: ungcuud as a service: configuration faults, one store one daemon, missing and wrong keys, SIGTERM with
-# work in hand, SIGHUP with a good, a faulty and a refused configuration.
+# work in hand, SIGHUP with a good, a faulty and a refused configuration; programs that do not start, a damaged
+# database, a worker at the control socket.
 
+import json
 import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
-from flow import Site, children, done, mail, ok, parse, program, same, wait_until
+from flow import BUILD, Site, children, done, mail, ok, parse, program, same, wait_until
 
 site = Site()
 conf = site.path("ungcuu.conf")
@@ -136,4 +140,134 @@ os.chmod(site.path("db/store.key"), 0o644)
 same(site.once(), 78, "a key others may read: 78")
 os.chmod(site.path("db/store.key"), 0o600)
 same(site.once(), 0, "the right key again: 0")
+
+# -- programs that do not work: a folder of copies, one of them replaced
+
+PROGRAMS = ("ungcuud", "ungcuuctl", "ungcuu-hub", "ungcuu-fetch", "ungcuu-mime", "ungcuu-keys", "ungcuu-submit")
+
+
+def replace(site, name, script):
+	"""From here on the site runs copies of the programs, one of them this script."""
+	site.bin = site.path("programs")
+	os.makedirs(site.bin, exist_ok=True)
+	for other in PROGRAMS:
+		shutil.copy(f"{BUILD}/{other}", f"{site.bin}/{other}")
+	os.remove(f"{site.bin}/{name}")
+	with open(f"{site.bin}/{name}", "w", encoding="utf-8") as file:
+		file.write(script)
+	os.chmod(f"{site.bin}/{name}", 0o755)
+
+
+def no_process_left(site):
+	return wait_until(lambda: not [pid for pid in children(os.getpid()) if program(pid).startswith("ungcuu")], 10)
+
+
+broken = Site()
+for role in ("mime", "keys", "fetch", "submit"):
+	replace(broken, f"ungcuu-{role}", "#!/bin/sh\nexit 1\n")
+	broken.deliver(mail(f"Không có {role}.\n", sender=f"{role}@reporter.example"))
+	broken.log, begin = "", time.monotonic()
+	same(broken.once(seconds=90), 1, f"--once without {role}: ends with 1")
+	ok(time.monotonic() - begin < 60, "in bounded time", f"{time.monotonic() - begin:.0f} s")
+	ok(re.search(rf"event=worker-gives-up role={role}0? starts=8\b", broken.log), "and says why", broken.log[-3000:])
+	ok("event=stop" in broken.log and not re.search(r"event=role-end role=hub .*signal", broken.log),
+		"the hub was told to stop, not killed", broken.log[-3000:])
+	ok(no_process_left(broken), "nothing is left behind")
+broken.use(hooked=False)
+same(broken.once(), 0, "with all programs: 0")
+same(len(broken.acks()), 4, "and everybody has one acknowledgement")
+replace(broken, "ungcuu-mime", "#!/bin/sh\nexit 1\n")
+broken.deliver(mail("Không có mime.\n", sender="daemon@reporter.example"))
+ok(broken.daemon_start(), "the daemon without mime runs")
+ok(wait_until(lambda: len(re.findall("event=role-end role=mime ", broken.daemon_text())) > 8, 60),
+	"and tries on after eight failures", broken.daemon_text()[-2000:])
+ok(broken.daemon.poll() is None and "gives-up" not in broken.daemon_text(), "it does not give up")
+same(broken.daemon_stop(), 0, "SIGTERM ends it with 0")
+
+# -- SIGTERM to --once: 0 only if nothing is left
+
+
+def stopped_once(site, when):
+	"""Exit code of a --once run that gets SIGTERM when its log, as text, makes `when` true."""
+	with open(site.path("once.log"), "wb") as file:
+		process = site.start("ungcuud", "-f", site.path("ungcuu.conf"), "-d", "-v", "--once", stderr=file)
+
+	def log():
+		with open(site.path("once.log"), encoding="utf-8", errors="replace") as file:
+			return file.read()
+	ok(wait_until(lambda: process.poll() is not None or when(log()), 30), "it is that far", log())
+	process.send_signal(signal.SIGTERM)
+	try:
+		return process.wait(60)
+	except subprocess.TimeoutExpired:
+		process.kill()
+		return process.wait()
+
+
+half = Site()
+replace(half, "ungcuu-hub", "#!/bin/sh\nexec sleep 600\n")
+same(stopped_once(half, lambda log: "role=hub" in log), 1, "SIGTERM to --once before the hub is up: 1")
+replace(half, "ungcuu-submit", "#!/bin/sh\nexec sleep 600\n")
+half.deliver(mail("Chưa gửi được.\n"))
+same(stopped_once(half, lambda log: "event=outgoing" in log), 1, "SIGTERM to --once with unsent mail: 1")
+half.use(hooked=False)
+same((half.once(), len(half.acks())), (0, 1), "the next run sends it")
+
+# -- a damaged database: the hub says 74
+
+for words in (["--once"], []):
+	replace(half, "ungcuu-hub", "#!/bin/sh\nexit 74\n")
+	code, out, err = half.run("ungcuud", "-f", half.path("ungcuu.conf"), "-d", *words, seconds=30)
+	same((code, len(re.findall("event=role-end role=hub ", err))), (74, 1), f"{words}: a damaged database: 74 at once")
+	ok("event=store-damaged" in err, "with a line that says so", err)
+half.use(hooked=False)
+same(half.once(), 0, "a whole one again: 0")
+
+# -- no worker of ours is heard at the control socket
+
+INTRUDER = """#!{python}
+import json, socket, subprocess, time
+answers = {{"connected": False}}	# the hub comes up when this one was ended once, as not ready
+ctl = ["{build}/ungcuuctl", "-f", "{conf}", "--json", "hold", "retry", "{id}"]
+deadline = time.monotonic() + 60
+while time.monotonic() < deadline:
+	client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+	try:
+		client.connect("{socket}")
+		answers["connected"] = True
+		break
+	except OSError:
+		time.sleep(0.05)
+client.settimeout(5)
+try:
+	answers["self"] = client.recv(65536).decode(errors="replace")
+except socket.timeout:
+	answers["self"] = "heard"
+except OSError:
+	answers["self"] = ""
+run = subprocess.run(ctl, capture_output=True, text=True, timeout=20)
+answers["child"] = [run.returncode, run.stdout]
+with open("{answer}.new", "w") as file:
+	json.dump(answers, file)
+import os
+os.rename("{answer}.new", "{answer}")
+time.sleep(600)
+"""
+guarded = Site()
+nobody = "0123456789abcdef0123456789abcdef"
+replace(guarded, "ungcuu-submit", INTRUDER.format(python=sys.executable, build=BUILD, conf=guarded.path("ungcuu.conf"),
+	id=nobody, socket=guarded.path("run/control"), answer=guarded.path("answer")))
+ok(guarded.daemon_start(), "the daemon runs, one of its workers is not ours any more")
+ok(wait_until(lambda: os.path.exists(guarded.path("answer")), 40), "it has tried the control socket",
+	guarded.daemon_text()[-2000:])
+outside = guarded.ctl("hold", "retry", nobody)
+ok(outside["exit"] == 65 and "no such mail" in json.dumps(outside), "a person is heard", outside)
+if os.path.exists(guarded.path("answer")):
+	with open(guarded.path("answer"), encoding="utf-8") as file:
+		answer = json.load(file)
+	same((answer["connected"], answer["self"]), (True, ""), "the worker is hung up on")
+	ok(answer["child"][0] not in (0, 65) and "no such mail" not in answer["child"][1], "so is a process it started",
+		answer)
+ok("event=control-refused" in guarded.daemon_text(), "and the log has it", guarded.daemon_text()[-2000:])
+same(guarded.daemon_stop(), 0, "SIGTERM ends in order")
 done()

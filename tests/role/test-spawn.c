@@ -129,6 +129,7 @@ test_what_a_role_gets(void)
 		{ ROLE_HUB, 0, "arg ungcuu-hub\narg 3\narg --verbose\narg 2\n"
 			"arg w:/site/db\narg w:/site/spool\narg w:/site/run\n"
 			"arg r:/usr/share/zoneinfo\narg r:/etc/localtime\narg r:/dev/urandom\n"
+			"arg r:/proc\n"
 			COMMON FDS "fd 4\ngroup own\n" },
 		{ ROLE_FETCH, 0,
 			"arg ungcuu-fetch\narg 3\narg --verbose\narg 2\n" COMMON FDS
