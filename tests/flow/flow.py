@@ -411,3 +411,18 @@ def close_sites():
 
 def rfc3339(text):
 	return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
+
+
+PROGRAMS = ("ungcuud", "ungcuuctl", "ungcuu-hub", "ungcuu-fetch", "ungcuu-mime", "ungcuu-keys", "ungcuu-submit")
+
+
+def replace(site, name, script):
+	"""From here on the site runs copies of the programs, one of them this script."""
+	site.bin = site.path("programs")
+	os.makedirs(site.bin, exist_ok=True)
+	for other in PROGRAMS:
+		shutil.copy(f"{BUILD}/{other}", f"{site.bin}/{other}")
+	os.remove(f"{site.bin}/{name}")
+	with open(f"{site.bin}/{name}", "w", encoding="utf-8") as file:
+		file.write(script)
+	os.chmod(f"{site.bin}/{name}", 0o755)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from flow import BUILD, Site, children, done, mail, ok, parse, program, same, wait_until
+from flow import BUILD, Site, children, done, mail, ok, parse, program, replace, same, wait_until
 
 site = Site()
 conf = site.path("ungcuu.conf")
@@ -142,21 +142,6 @@ os.chmod(site.path("db/store.key"), 0o600)
 same(site.once(), 0, "the right key again: 0")
 
 # -- programs that do not work: a folder of copies, one of them replaced
-
-PROGRAMS = ("ungcuud", "ungcuuctl", "ungcuu-hub", "ungcuu-fetch", "ungcuu-mime", "ungcuu-keys", "ungcuu-submit")
-
-
-def replace(site, name, script):
-	"""From here on the site runs copies of the programs, one of them this script."""
-	site.bin = site.path("programs")
-	os.makedirs(site.bin, exist_ok=True)
-	for other in PROGRAMS:
-		shutil.copy(f"{BUILD}/{other}", f"{site.bin}/{other}")
-	os.remove(f"{site.bin}/{name}")
-	with open(f"{site.bin}/{name}", "w", encoding="utf-8") as file:
-		file.write(script)
-	os.chmod(f"{site.bin}/{name}", 0o755)
-
 
 def no_process_left(site):
 	return wait_until(lambda: not [pid for pid in children(os.getpid()) if program(pid).startswith("ungcuu")], 10)
