@@ -58,7 +58,7 @@ read_home(struct opener *opener, GError **error)
 		engine_list(opener->context, NULL, false, &opener->certificates, error);
 }
 
-/* ---- plain text --------------------------------------------------------------------------- */
+/* ---- plain text ---------------------------------------------------------- */
 
 /* Where gpg's output goes.  Past the limit gpg itself is stopped: it would write two gigabytes
  * out of three kilobytes. */
@@ -143,7 +143,7 @@ opened_begin(struct opened *opened, enum layer layer, gint64 now)
 	opened->verdict.judged_at = now;
 }
 
-/* ---- detached signatures -------------------------------------------------------------------- */
+/* ---- detached signatures ------------------------------------------------- */
 
 /* What the signer hashed.  A Maildir keeps mail with LF; signatures are over CRLF (RFC 3156 §5). */
 static GBytes *
@@ -230,7 +230,7 @@ open_signers(GBytes *signature)
 	return g_steal_pointer(&signatures.issuers);
 }
 
-/* ---- whom a ciphertext is for ---------------------------------------------------- */
+/* ---- whom a ciphertext is for -------------------------------------------- */
 
 static gpgme_subkey_t
 subkey_by_id(struct opener *opener, const char *key_id)
@@ -299,7 +299,7 @@ check_own_certificates(struct opener *opener, const struct open_request *request
 	return DONE;
 }
 
-/* ---- is it the mail or is it us? ------------------------------------------------- */
+/* ---- is it the mail or is it us? ----------------------------------------- */
 
 /* Ids of keys for which gpg says it has no secret key.  (It says so as well of a message that
  * names the key with another algorithm, and that is not our fault.) */
@@ -388,7 +388,7 @@ own_keys_work(struct opener *opener, const struct open_request *request,
 	return true;
 }
 
-/* ---- decryption ------------------------------------------------------------------ */
+/* ---- decryption ---------------------------------------------------------- */
 
 struct attempt {
 	struct opener *opener;
@@ -427,8 +427,8 @@ decrypt(struct attempt *attempt, gpgme_decrypt_flags_t flags, guint64 max)
 }
 
 /* gpg 2.2 reports a tampered or shortened AEAD packet as decrypted, and hands out what was before
- * the
- * fault; only when it unwraps without looking inside does it say so.  So that is asked first. */
+ * the fault; only when it unwraps without looking inside does it say so.  So that is asked first.
+ * */
 static bool
 is_whole(struct attempt *attempt)
 {
@@ -454,11 +454,29 @@ is_unsupported(struct attempt *attempt)
 	return false;
 }
 
+/* gpg says of each recipient that its secret key is not here: GnuPG 2.4 ends with another error
+ * where a hidden one turned out not to be ours. */
+static bool
+none_has_key(struct attempt *attempt)
+{
+	gpgme_decrypt_result_t result = gpgme_op_decrypt_result(attempt->opener->context);
+
+	if (gpgme_err_code(attempt->why) == GPG_ERR_NO_SECKEY)
+		return true;
+	if (!result || !result->recipients)
+		return false;
+	for (gpgme_recipient_t r = result->recipients; r; r = r->next)
+		if (gpgme_err_code(r->status) != GPG_ERR_NO_SECKEY)
+			return false;
+	return true;
+}
+
 static enum outcome
 explain_failure(struct attempt *attempt, struct opened *opened, GError **error)
 {
 	gpgme_error_t why = attempt->why;
 	bool unsupported = is_unsupported(attempt);	/* before another operation */
+	bool lacks_key = none_has_key(attempt);
 
 	if (attempt->is_full)
 		return limit_reached(error, WHERE, attempt->request->limit_name,
@@ -469,7 +487,7 @@ explain_failure(struct attempt *attempt, struct opened *opened, GError **error)
 	}
 	if (unsupported)
 		opened->verdict.encryption = ENCRYPTION_UNSUPPORTED;
-	else if (attempt->audience.n_ours == 0 && gpgme_err_code(why) == GPG_ERR_NO_SECKEY)
+	else if (attempt->audience.n_ours == 0 && lacks_key)
 		opened->verdict.encryption = not_ours_word(&attempt->audience);
 	else if (is_system_error(why))
 		return engine_fail(error, LATER, "decrypt", why);
@@ -563,6 +581,8 @@ open_decrypt(struct opener *opener, const struct open_request *request, struct o
 		opened->verdict.encryption = attempt.ciphertext.word;
 		return DONE;
 	}
+	g_autoptr(GBytes) scanned = attempt.binary;
+	attempt.binary = ciphertext_without_passwords(scanned);
 	enum outcome how = read_home(opener, error);
 	if (how == DONE)
 		how = check_own_certificates(opener, request, &opened->agent_fault, error);

@@ -332,6 +332,20 @@ ciphertext_scan(GBytes *binary, struct ciphertext *ciphertext, GError **error)
 	return DONE;
 }
 
+GBytes *
+ciphertext_without_passwords(GBytes *binary)
+{
+	struct packets packets = packets_of(binary);
+	GByteArray *out = g_byte_array_new();
+	struct packet packet;
+
+	for (const guint8 *from = packets.at; packets_next(&packets, &packet) == PACKET_FOUND;
+	    from = packets.at)
+		if (packet.tag != PACKET_SKESK)
+			g_byte_array_append(out, from, (guint)(packets.at - from));
+	return g_byte_array_free_to_bytes(out);
+}
+
 /* ---- signatures -------------------------------------------------------------------------- */
 
 void

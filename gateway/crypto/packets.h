@@ -49,6 +49,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ciphertext_auto, ciphertext_clear)
 /* NEVER only by LIMIT_PACKETS; everything else is a word. */
 enum outcome ciphertext_scan(GBytes *binary, struct ciphertext *ciphertext, GError **error);
 
+/* The same message for its keys alone: a scanned ciphertext less its password packets (GnuPG 2.4
+ * ends with an error where it cannot ask for a password, though a key opened the message). */
+GBytes *ciphertext_without_passwords(GBytes *binary);
+
 /* What a detached signature is made of. */
 struct signatures {
 	guint n;		/* signature packets; 0: this is no detached signature */
