@@ -335,6 +335,29 @@ mail_stored(struct hub *hub, struct intake *box, struct wanted *wanted, guint64 
 		text, box->name, size, hex);
 }
 
+/* A free name for what cannot be stored whole under a known one; false: it has its row already. */
+static bool
+refused_anew(struct hub *hub, struct intake *box, struct wanted *wanted)
+{
+	g_autofree char *name = g_steal_pointer(&wanted->uid);
+	struct id known;
+
+	for (guint n = 2; ; n++) {
+		struct mail *mail;
+		bool same;
+
+		g_free(wanted->uid);
+		wanted->uid = g_strdup_printf("%s" SECOND "%u", name, n);
+		if (!mail_known(hub->store, box->name, box->identity, wanted->uid, &known))
+			return true;
+		mail = mail_get(hub->store, known);
+		same = mail->kind == KIND_OVERSIZE;
+		mail_free(mail);
+		if (same)
+			return false;
+	}
+}
+
 /* Not stored whole: a row all the same, held, and a ticket for a person. */
 static void
 mail_refused(struct hub *hub, struct intake *box, struct wanted *wanted, const char *why)
@@ -348,6 +371,11 @@ mail_refused(struct hub *hub, struct intake *box, struct wanted *wanted, const c
 	};
 	struct mail *row;
 
+	if (!id_is_null(wanted->known)) {
+		if (!refused_anew(hub, box, wanted))
+			return;
+		mail.uid = wanted->uid;
+	}
 	hub_must(mail_add(hub->store, &mail, &error), &error, "mail");
 	row = mail_get(hub->store, mail.id);
 	job_event(hub, row, MAIL_EVENT_REFUSED, "fetch", why);

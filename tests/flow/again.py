@@ -46,6 +46,16 @@ same(site.in_folder("Maildir"), [], "it is moved again")
 site.balanced("balanced: a mail put back", seen=2)
 site.close()
 
+# One too large to store, under a name that is known: held once, and the next mail is handled.
+site = Site(mode='answer"; max_size = "64KB')
+site.deliver(mail(sender="a@one.example", message_id="a@one.example"), name="same.1")
+same(site.once(), 0, "a mail called same.1, with a limit on size")
+site.deliver(mail("x\n" * 50000, sender="b@two.example", message_id="b@two.example"), name="same.1")
+site.deliver(mail(sender="c@three.example", message_id="c@three.example"))
+same((site.once(), len(site.acks())), (1, 2), "a larger mail of its name is held, the next mail answered")
+same((site.once(), len(site.ctl("hold", "list")["held"])), (0, 1), "once, and not again by the next poll")
+site.close()
+
 # A stranger's report that names another reporter's mail; a list copy before the direct one.
 site = Site()
 site.deliver(mail(sender="phisher@evil.example", message_id="phish@evil.example"))
