@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: ISC
 #
 # try.sh: the main job on the embedded default, to look at.  Installs what is missing, builds into build/, and
-# under build/try makes a mailbox, a hotline with a throw-away key and a handful of sample reports; runs the
-# gateway until idle; shows tickets, ledger and acknowledgements.  Starts no service, uses no network but apt's.
+# under build/try makes a mailbox, a hotline with a throw-away key and a handful of sample reports: plain, signed,
+# encrypted, forged, unreadable, a command; runs the gateway until idle; shows tickets, ledger and acknowledgements,
+# opened by plain gpg.  The keys of the people in it stay in build/try-keys.  Starts no service, uses no network but
+# apt's.
 set -eu
 cd "$(dirname "$0")"
 . tools/packages.sh
@@ -16,7 +18,8 @@ fi
 packages_build
 
 try=$PWD/build/try
-if [ "${#try}" -gt 90 ]; then
+keys=$PWD/build/try-keys
+if [ "${#try}" -gt 75 ]; then	# gpg-agent's sockets stand below $keys
 	echo "$try is too long for the path of a socket; move the tree" >&2
 	exit 1
 fi
@@ -44,6 +47,7 @@ configure_site() {	# FINGERPRINT
 	keys = { home = "gnupg"; certificates = "certificates"; workers = 1; };
 	control = { socket = "run/control"; };
 	templates = "../../templates";
+	@include "parties.conf"
 	END
 }
 ctl() { ungcuuctl -f "$try/ungcuu.conf" "$@"; }
@@ -55,15 +59,16 @@ gateway() {
 	}
 }
 
+tools/try-helper people "$try" "$keys"
 configure_site ""
 key=$(ctl --json key generate | tools/try-helper fingerprint)
 configure_site "$key"
 ungcuud -f "$try/ungcuu.conf" -n
 
 echo "== delivering sample reports to $try/Maildir"
-tools/try-helper samples "$try" "$key"
+tools/try-helper samples "$try" "$keys" "$key"
 gateway
-tools/try-helper reply "$try"
+tools/try-helper reply "$try" "$keys" "$key"
 gateway
 
 echo
@@ -74,7 +79,7 @@ echo "== ledger             (ungcuuctl -f $try/ungcuu.conf ledger)"
 ctl ledger
 echo
 echo "== acknowledgements   ($try/sent/new)"
-tools/try-helper acknowledgements "$try" "$key"
+tools/try-helper acknowledgements "$try" "$keys" "$key"
 echo
 echo "More to look at, each also with --json:"
 first=$(ctl --json ticket list | tools/try-helper first-ticket)

@@ -68,6 +68,7 @@ static const struct {
 	{ "Verbs", verbs_print },
 	{ "Moves of a mail", moves_print },
 	{ "Rules of the desk", rules_print },
+	{ "Protection of outgoing mail", policy_print },
 	{ "Options", options_print },
 	{ "Limits", limits_print },
 	{ "Templates", templates_print },

@@ -174,19 +174,23 @@ gint64 clock_parse_rfc3339(const char *);
 
 #ifdef UNGCUU_TEST_HOOKS
 /* Reads the descriptor named by the environment variable UNGCUU_HOOKS (a file of lines
- * `clock=+MS`, `seal=off`, `fault=NAME ROLE ACTION [NTH]`; ACTION: kill abort stall nospace).
+ * `clock=+MS`, `seal=off`, `patience=SECONDS` of a key operation, `fault=NAME ROLE ACTION [NTH]`;
+ * ACTION: kill abort stall nospace).
  * It is read again at each call; a fault that fires erases its line first. */
 void fault_point(const char *name);	/* acts as told, or returns */
 bool fault_nospace(const char *name);	/* true: behave as if the disk were full here */
 bool hook_sealing_off(void);
 gint64 hook_clock_offset(void);
+guint hook_patience(guint seconds);
 void hook_role(const char *role);	/* called by log_open() */
 const char *const *fault_names(void);	/* "NAME ROLE", NULL at the end; others panic() */
 #define FAULT(name) fault_point(name)
 #define FAULT_NOSPACE(name) fault_nospace(name)
+#define HOOK_PATIENCE(seconds) hook_patience(seconds)
 #else
 #define FAULT(name) ((void)0)
 #define FAULT_NOSPACE(name) (false)
+#define HOOK_PATIENCE(seconds) (seconds)
 #endif
 
 /* ---- digest.c --------------------------------------------------------------------- */

@@ -31,6 +31,7 @@ static const char *const points[] = {
 	"hub.decide.before hub", "hub.decide.after hub",
 	"hub.turn.before hub", "hub.turn.after hub",
 	"letter.parse letter", "keys.sign keys",
+	"keys.open keys", "keys.read keys",
 	"maildir.deliver.space submit", "maildir.deliver.before submit",
 	"maildir.deliver.after submit",
 	NULL,
@@ -114,6 +115,15 @@ hook_clock_offset(void)
 	char *line = hooks_read(text) ? hooks_line(text, NULL, "clock=") : NULL;
 
 	return line ? g_ascii_strtoll(line + strlen("clock="), NULL, 10) : 0;
+}
+
+guint
+hook_patience(guint seconds)
+{
+	char text[HOOKS_MAX + 1];
+	char *line = hooks_read(text) ? hooks_line(text, NULL, "patience=") : NULL;
+
+	return line ? (guint)atoi(line + strlen("patience=")) : seconds;
 }
 
 /* ---- faults -------------------------------------------------------------------------- */

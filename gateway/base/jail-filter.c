@@ -206,6 +206,11 @@ filter_enter(unsigned allow)
 	/* Any personality but the default one: some switch off address layout randomness. */
 	must(seccomp_rule_add(filter, EPERM_ACTION, SCMP_SYS(personality), 1,
 		SCMP_A0(SCMP_CMP_NE, 0)), "personality");
+	/* inotify tells the names of what others make in folders that may not be read; and nobody
+	 * leaves the group that is killed with its worker. */
+	if (!listed)
+		add_names(filter, EPERM_ACTION, "inotify_init inotify_init1 inotify_add_watch "
+			"setsid setpgid");
 	if (listed) {
 		add_names(filter, EPERM_ACTION, "execve execveat");
 		add_names(filter, SCMP_ACT_ALLOW, allowed);

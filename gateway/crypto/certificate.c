@@ -13,7 +13,6 @@
 #include "crypto/engine.h"
 #include "crypto/packets.h"
 
-#define NO_AGENT	"/dev/null/none"	/* a socket that cannot be */
 #define KEY_IDS_MAX	256			/* subkeys of one certificate */
 
 /* ---- reading one ---------------------------------------------------------------------------- */
@@ -77,7 +76,7 @@ read_subkeys(struct certificate *certificate, gpgme_key_t key)
 		(last < 0 || last > certificate->expires) ? certificate->expires : last;
 }
 
-static struct certificate *
+struct certificate *
 certificate_of(gpgme_key_t key)
 {
 	struct certificate *certificate = g_new0(struct certificate, 1);
@@ -114,7 +113,7 @@ read_in(const char *home, struct certificate **out, GError **error)
 	gpgme_error_t why = gpgme_data_new(&minimal);
 	if (why == 0)
 		why = gpgme_op_export(context, certificate->fingerprint,
-			GPGME_EXPORT_MODE_MINIMAL, minimal);
+			0, minimal);
 	if (why != 0)
 		return engine_fail(error, LATER, "export of a certificate", why);
 	certificate->minimal = engine_take(g_steal_pointer(&minimal));
@@ -235,7 +234,7 @@ export_armored(const char *home, const char *fingerprint, GBytes **out, GError *
 	gpgme_set_armor(context, 1);
 	gpgme_error_t why = gpgme_data_new(&data);
 	if (why == 0)
-		why = gpgme_op_export(context, fingerprint, GPGME_EXPORT_MODE_MINIMAL, data);
+		why = gpgme_op_export(context, fingerprint, 0, data);
 	if (why != 0)
 		return engine_fail(error, LATER, "export of a certificate", why);
 	*out = engine_take(g_steal_pointer(&data));

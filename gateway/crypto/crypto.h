@@ -15,7 +15,8 @@
 void crypto_init(void);
 /* Makes `path` (0700, on tmpfs) a private home: gpg.conf (offline, lock-never, no-random-seed-file,
  * no-autostart, no-auto-key-*), a redirect to the agent's socket, a kbx of exactly these certificates
- * (export | import into an empty home, so that signature caches are filled). */
+ * (export | import into an empty home, so that signature caches are filled).  One gpg run for all; where that does
+ * not take each, one by one, and the error says which.  NEVER: gpg does not take one; then there is no home. */
 enum outcome home_make(const char *path, const char *agent_socket, GBytes *const *certificates, guint n,
 	GError **error);
 void home_remove(const char *path);		/* recursively */
@@ -68,6 +69,15 @@ void certificate_free(struct certificate *);
 /* Exactly one certificate and no secret key, armoured or not, read in an empty home made at `home` and
  * removed.  NEVER: anything else, or past LIMIT_CERTIFICATE. */
 enum outcome certificate_read(GBytes *, const char *home, struct certificate **out, GError **error);
+/* certificates.c: all certificates of one file's bytes: one or many, binary, or any number of armour blocks with
+ * any text around them.  Each primary key begins a piece; a piece is judged as certificate_read would alone, and one
+ * that is refused takes no other with it; but behind a broken packet nothing of that block, or of a binary file, can
+ * be read, and nothing past LIMIT_KEYRING pieces.  *out: struct certificate in the file's order, each key once (of
+ * several pieces of one key the first stands for all; a revoker named by a key counts where it is in the file, too).
+ * *why: char *, ASCII, one line per refused piece, or one if there is none at all: one of the two has something in
+ * it.  gpg runs three times, and up to four more for each piece so damaged that gpg gives up (past 32 of them the
+ * rest is refused).  LATER: gpg could not be used.  NEVER: past LIMIT_MAIL_SIZE bytes.  Both NULL unless DONE. */
+enum outcome certificates_read(GBytes *file, const char *home, GPtrArray **out, GPtrArray **why, GError **error);
 /* A party's certificate: read, test-encrypted, put minimal to `folder`/FPR.asc.  Gives the line to put into the
  * party's configuration.  NEVER: expired, revoked, cannot encrypt. */
 enum outcome key_enrol(GBytes *, const char *folder, char **fingerprint, char **line, GError **error);

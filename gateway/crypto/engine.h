@@ -29,11 +29,29 @@ gpgme_ctx_t engine_new(const char *home, GError **error);
 enum outcome engine_fail(GError **error, enum outcome how, const char *what, gpgme_error_t why);
 /* gpg could not be run, or not heard to the end: nothing is known about its input. */
 bool is_system_error(gpgme_error_t why);
+/* gpg that is killed ends without a word, and GPGME takes that for an empty answer.  So its words
+ * are listened to: any at all, and the one that says it got to the end. */
+struct watch { const char *word; bool has_spoken, has_ended; };
+void engine_watch(gpgme_ctx_t context, struct watch *watch);	/* NULL: no more */
 /* Releases the data, gives its bytes. */
 GBytes *engine_take(gpgme_data_t data);
 /* The keys of a home, or those `pattern` names; elements are gpgme_key_t. */
 enum outcome engine_list(gpgme_ctx_t context, const char *pattern, bool secret_only,
 	GPtrArray **out, GError **error);
+
+/* One run over certificates, one behind the other.  *considered: how many gpg got to the end of;
+ * `taken`: gets the fingerprints (upper case) of those the home holds now.  LATER only. */
+enum outcome engine_import(gpgme_ctx_t context, GBytes *certificates, guint *considered,
+	GHashTable *taken, GError **error);
+GBytes *bytes_join(GBytes *const *pieces, guint n);
+
+/* ---- certificate.c: shared with certificates.c */
+
+/* A socket that cannot be: for homes that only read. */
+#define NO_AGENT "/dev/null/none"
+struct certificate;
+/* What gpg says of it; not its octets. */
+struct certificate *certificate_of(gpgme_key_t key);
 
 /* ---- keyring.c: a visit to the real home */
 

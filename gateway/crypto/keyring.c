@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "crypto/engine.h"
+#include "crypto/packets.h"
 
 #define AGENT_WAIT	2	/* seconds an agent has to answer, and then to end */
 #define KEYS_MAX	10000	/* listed */
@@ -77,6 +78,24 @@ engine_new(const char *home, GError **error)
 	return context;
 }
 
+static gpgme_error_t
+note_word(void *handle, const char *word, const char *arguments)
+{
+	struct watch *watch = handle;
+
+	(void)arguments;
+	watch->has_spoken = watch->has_spoken || *word != '\0';	/* the empty one is GPGME's own */
+	watch->has_ended = watch->has_ended || strcmp(word, watch->word) == 0;
+	return 0;
+}
+
+void
+engine_watch(gpgme_ctx_t context, struct watch *watch)
+{
+	(void)gpgme_set_ctx_flag(context, "full-status", watch ? "1" : "0");
+	gpgme_set_status_cb(context, watch ? note_word : NULL, watch);
+}
+
 GBytes *
 engine_take(gpgme_data_t data)
 {
@@ -111,6 +130,8 @@ put_file(const char *folder, const char *name, const char *text, GError **error)
 
 /* lock-never and no-random-seed-file: one process, one mail, nothing to come back to.
  * with-colons: open.c must know gpg's own lines in a plain text (is_listing_at).
+ * self-sigs-only: other people's signatures are dropped here, so that an export is short although
+ * nothing of the owner's is left out (gpg's own minimal export drops subkeys that have expired).
  * no-autostart: a dead agent must be an error at once.  The digests: never below SHA-256. */
 static const char gpg_conf[] =
 	"batch\n"
@@ -125,29 +146,89 @@ static const char gpg_conf[] =
 	"no-auto-check-trustdb\n"
 	"trust-model always\n"
 	"with-colons\n"
+	"import-options self-sigs-only\n"
 	"personal-digest-preferences SHA512 SHA384 SHA256\n"
 	"cert-digest-algo SHA512\n";
+
+enum outcome
+engine_import(gpgme_ctx_t context, GBytes *certificates, guint *considered, GHashTable *taken,
+	GError **error)
+{
+	gsize size;
+	const char *bytes = g_bytes_get_data(certificates, &size);
+	g_autoptr(engine_data) data = NULL;
+	gpgme_error_t why = gpgme_data_new_from_mem(&data, bytes ? bytes : "", size, 0);
+	struct watch watch = { .word = "IMPORT_RES" };
+	guint n = 0;
+
+	engine_watch(context, &watch);
+	if (why == 0)
+		why = gpgme_op_import(context, data);
+	engine_watch(context, NULL);
+	if (is_system_error(why) || !watch.has_ended)
+		return engine_fail(error, LATER, "import of certificates: gpg did not end", why);
+	/* Any other error is one of the octets: what was taken before it is there. */
+	gpgme_import_result_t result = gpgme_op_import_result(context);
+	for (gpgme_import_status_t each = result ? result->imports : NULL; each; each = each->next)
+		if (each->result == 0 && each->fpr) {
+			g_hash_table_add(taken, g_ascii_strup(each->fpr, -1));
+			n++;
+		}
+	*considered = result ? MAX(n, (guint)MAX(result->considered, 0)) : n;
+	return DONE;
+}
+
+GBytes *
+bytes_join(GBytes *const *pieces, guint n)
+{
+	GByteArray *all = g_byte_array_new();
+
+	for (guint i = 0; i < n; i++) {
+		gsize size;
+		const guint8 *bytes = g_bytes_get_data(pieces[i], &size);
+
+		g_byte_array_append(all, bytes, (guint)size);
+	}
+	return g_byte_array_free_to_bytes(all);
+}
+
+/* All in one run.  *complete: each of them is there; false as well where that cannot be told. */
+static enum outcome
+import_together(gpgme_ctx_t context, GBytes *const *certificates, guint n, bool *complete,
+	GError **error)
+{
+	g_autoptr(GHashTable) taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GBytes) all = bytes_join(certificates, n);
+	guint considered;
+	enum outcome how = engine_import(context, all, &considered, taken, error);
+
+	*complete = how == DONE;
+	for (guint i = 0; *complete && i < n; i++) {
+		g_autofree char *fingerprint = certificate_fingerprint(certificates[i]);
+
+		*complete = fingerprint && g_hash_table_contains(taken, fingerprint);
+	}
+	return how;
+}
 
 static enum outcome
 import_all(const char *home, GBytes *const *certificates, guint n, GError **error)
 {
 	g_autoptr(engine_context) context = engine_new(home, error);
+	bool complete = false;
 
 	if (!context)
 		return LATER;
-	for (guint i = 0; i < n; i++) {
-		gsize size;
-		const char *bytes = g_bytes_get_data(certificates[i], &size);
-		g_autoptr(engine_data) data = NULL;
-		gpgme_error_t why = gpgme_data_new_from_mem(&data, bytes, size, 0);
+	if (n > 1 && import_together(context, certificates, n, &complete, error) != DONE)
+		return LATER;
+	for (guint i = 0; !complete && i < n; i++) {	/* so that it is known which fails */
+		g_autoptr(GHashTable) taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+			NULL);
+		guint considered;
 
-		if (why == 0)
-			why = gpgme_op_import(context, data);
-		if (why != 0)
-			return engine_fail(error, is_system_error(why) ? LATER : NEVER,
-				"import of a certificate", why);
-		gpgme_import_result_t result = gpgme_op_import_result(context);
-		if (!result || result->imported + result->unchanged < 1)
+		if (engine_import(context, certificates[i], &considered, taken, error) != DONE)
+			return LATER;
+		if (g_hash_table_size(taken) == 0)
 			return fail(error, NEVER, "certificate %u of %u: gpg does not take it",
 				i + 1, n);
 	}
@@ -166,7 +247,7 @@ home_make(const char *path, const char *agent_socket, GBytes *const *certificate
 	enum outcome how = put_file(path, "gpg.conf", gpg_conf, error);
 	if (how == DONE)
 		how = put_file(path, "S.gpg-agent", redirect, error);
-	if (how == DONE)
+	if (how == DONE && n > 0)
 		how = import_all(path, certificates, n, error);
 	if (how != DONE)
 		home_remove(path);

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += gateway/crypto/libcrypto.a
 gateway_crypto_libcrypto_a_SOURCES = \
 	gateway/crypto/certificate.c \
+	gateway/crypto/certificates.c \
 	gateway/crypto/crypto.h \
 	gateway/crypto/encrypt.c \
 	gateway/crypto/engine.h \

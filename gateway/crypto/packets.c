@@ -189,7 +189,8 @@ is_base64(const struct line *line)
 	return true;
 }
 
-/* The checksum is not looked at: RFC 9580 §6.1 makes nothing of it; the packets have their own. */
+/* The checksum is not looked at: RFC 9580 §6.1 makes nothing of it; the packets have their own.
+ * A line that does not belong there is left for the next reader. */
 static bool
 decode_lines(const char **at, const char *end, GByteArray *out)
 {
@@ -203,8 +204,10 @@ decode_lines(const char **at, const char *end, GByteArray *out)
 			return true;
 		if (line.size == 0)
 			continue;
-		if (ended || !is_base64(&line))
+		if (ended || !is_base64(&line)) {
+			*at = line.text;
 			return false;
+		}
 		if (line.text[0] == '=' && line.size == 5) {
 			ended = true;
 			continue;
@@ -237,6 +240,20 @@ armor_strip(GBytes *data)
 		if (opens_with(&line, begin_mark))
 			return NULL;
 	return g_byte_array_free_to_bytes(g_steal_pointer(&out));
+}
+
+enum packet_step
+armor_next(const char **at, const char *end, GBytes **binary)
+{
+	g_autoptr(GByteArray) out = g_byte_array_new();
+
+	*binary = NULL;
+	if (!skip_to_data(at, end))
+		return PACKET_END;
+	if (!decode_lines(at, end, out))
+		return PACKET_BROKEN;
+	*binary = g_byte_array_free_to_bytes(g_steal_pointer(&out));
+	return PACKET_FOUND;
 }
 
 /* ---- encrypted messages ------------------------------------------------------------------ */
@@ -444,6 +461,41 @@ signatures_scan(GBytes *binary, struct signatures *signatures, GError **error)
 }
 
 /* ---- certificates ------------------------------------------------------------------------ */
+
+char *
+key_fingerprint(const struct packet *packet)
+{
+	static const struct { guint8 version, mark; guint octets; GChecksumType digest; } rows[] = {
+		{ 4, 0x99, 2, G_CHECKSUM_SHA1 },
+		{ 5, 0x9a, 4, G_CHECKSUM_SHA256 },
+	};
+
+	for (guint i = 0; packet->head > 0 && i < G_N_ELEMENTS(rows); i++) {
+		const guint8 head[] = { rows[i].mark, (guint8)(packet->head >> 24),
+			(guint8)(packet->head >> 16), (guint8)(packet->head >> 8),
+			(guint8)packet->head };
+		g_autoptr(GChecksum) sum = g_checksum_new(rows[i].digest);
+
+		if (packet->body[0] != rows[i].version || packet->head > LIMIT_CERTIFICATE ||
+		    (rows[i].octets == 2 && packet->head > G_MAXUINT16))
+			continue;
+		g_checksum_update(sum, head, 1);
+		g_checksum_update(sum, head + 5 - rows[i].octets, rows[i].octets);
+		g_checksum_update(sum, packet->body, (gssize)packet->head);
+		return g_ascii_strup(g_checksum_get_string(sum), -1);
+	}
+	return NULL;
+}
+
+char *
+certificate_fingerprint(GBytes *binary)
+{
+	struct packets packets = packets_of(binary);
+	struct packet packet;
+
+	return packets_next(&packets, &packet) == PACKET_FOUND &&
+		packet.tag == PACKET_PUBLIC_KEY ? key_fingerprint(&packet) : NULL;
+}
 
 enum outcome
 certificate_scan(GBytes *binary, bool secret, GError **error)

@@ -34,6 +34,9 @@ enum packet_step packets_next(struct packets *packets, struct packet *packet);
 /* Binary data as it is, or what one armour holds, whatever its label says: packets decide.  Text
  * around the armour is left out.  NULL: neither, damaged, or a second armour behind it. */
 GBytes *armor_strip(GBytes *data);
+/* The next block of armour, of several with any text between.  BROKEN: a damaged one; the one
+ * behind it can still be read. */
+enum packet_step armor_next(const char **at, const char *end, GBytes **binary);
 
 /* What stands before the hidden part of an encrypted message. */
 struct ciphertext {
@@ -65,6 +68,11 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(signatures_auto, signatures_clear)
 /* NEVER only by LIMIT_SIGNATURES. */
 enum outcome signatures_scan(GBytes *binary, struct signatures *signatures, GError **error);
 
+/* Of the public key in this packet: upper-case digits (RFC 4880 §12.2; version 5 as gpg has it).
+ * NULL: no version that gpg takes. */
+char *key_fingerprint(const struct packet *packet);
+/* Of the first packet, where that is a primary key; NULL. */
+char *certificate_fingerprint(GBytes *binary);
 /* Exactly one primary key, public or secret as asked, and nothing of the other sort. */
 enum outcome certificate_scan(GBytes *binary, bool secret, GError **error);
 

@@ -145,10 +145,11 @@ check_worker(struct checking *checking, enum role role, guint index, const char 
 	g_autofree const char **lines = NULL;
 	g_autoptr(GError) error = NULL;
 	struct helper helper;
+	struct question question = { .verb = VERB_CHECK, .body = g_variant_new("()") };
 	enum outcome how = helper_start(checking->ctl, role, index, &helper, &error);
 
 	if (how == DONE) {
-		how = helper_ask(&helper, VERB_CHECK, g_variant_new("()"), &frame, &error);
+		how = helper_ask(&helper, &question, &frame, &error);
 		helper_stop(&helper);
 	}
 	if (how != DONE) {
@@ -220,14 +221,12 @@ check_expiry(struct checking *checking, const struct key_info *info)
 static void
 check_secret(struct checking *checking, const char *home, const char *fingerprint)
 {
-	g_autoptr(GBytes) certificate = NULL;
+	g_auto(own_key_auto) own = { 0 };
 	g_autoptr(GError) error = NULL;
-	bool has_secret = false;
-
-	if (agent_certificate(home, fingerprint, &certificate, &has_secret, &error) != DONE)
+	if (agent_certificate(home, fingerprint, &own, &error) != DONE)
 		say(checking, "fail", "ungcuuctl key generate, or import it with gpg",
 			"hotline key: %s", error->message);
-	else if (!has_secret)
+	else if (!own.signs)
 		say(checking, "fail", "import its secret part into keys.home",
 			"hotline key has no secret part");
 }
@@ -252,6 +251,7 @@ check_keys(struct checking *checking)
 	if (!keys || keys->len == 0)
 		return;
 	check_secret(checking, home, own);
+	check_worker(checking, ROLE_KEYS, 0, "keys");
 	check_expiry(checking, keys->pdata[0]);
 
 	guint n = protected_keys(home);

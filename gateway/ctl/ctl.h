@@ -71,12 +71,12 @@ char *print_value(const json_t *);
 
 /* ---- worker.c: jailed roles started for one call -------------------------------------- */
 
-struct helper { enum role role; pid_t pid; struct peer *peer; };
-/* Started, in its jail, with its slice of the configuration. */
+struct helper { enum role role; pid_t pid; struct peer *peer; struct agent agent; char *runtime; };
+/* Started, in its jail, with its slice of the configuration; keys with an agent of its own. */
 enum outcome helper_start(const struct ctl *, enum role, guint index, struct helper *,
 	GError **error);
-/* One request, one answer; the body is sunk. */
-enum outcome helper_ask(struct helper *, int verb, GVariant *body, struct frame *answer,
+/* One request, one answer; the body is sunk, the descriptors stay the caller's. */
+enum outcome helper_ask(struct helper *, const struct question *, struct frame *answer,
 	GError **error);
 /* Ends it and what it started. */
 void helper_stop(struct helper *);

@@ -112,8 +112,9 @@ compare_page(struct balance *balance, const char *folder, char **after, GError *
 	guint64 size;
 	gint64 arrived;
 	gboolean more;
-	enum outcome how = helper_ask(&balance->fetch, VERB_LIST,
-		g_variant_new("(ssu)", folder, *after, (guint32) PAGE), &frame, error);
+	const struct question question = { .verb = VERB_LIST,
+		.body = g_variant_new("(ssu)", folder, *after, (guint32) PAGE) };
+	enum outcome how = helper_ask(&balance->fetch, &question, &frame, error);
 
 	if (how != DONE)
 		return how;
@@ -193,8 +194,8 @@ put_unwatched(struct balance *balance, GPtrArray *watched, json_t *object, GErro
 	const char *held = options_text(balance->ctl->options, "mailboxes.%u.held_folder",
 		balance->index);
 	json_t *array = put_array(object, "unwatched_folders");
-	enum outcome how = helper_ask(&balance->fetch, VERB_FOLDERS, g_variant_new("()"), &frame,
-		error);
+	const struct question question = { .verb = VERB_FOLDERS, .body = g_variant_new("()") };
+	enum outcome how = helper_ask(&balance->fetch, &question, &frame, error);
 
 	if (how != DONE)
 		return how;

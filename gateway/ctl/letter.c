@@ -19,7 +19,7 @@
 #define PIECE		65536
 #define HASHED_MOST	G_GUINT64_CONSTANT(17179869184)	/* bytes of an input that never ends */
 
-/* ---- input -------------------------------------------------------------------------------- */
+/* ---- input --------------------------------------------------------------- */
 
 void
 input_clear(struct input *input)
@@ -80,7 +80,7 @@ input_read(const char *name, guint64 max, struct input *input, GError **error)
 	return how;
 }
 
-/* ---- opening --------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------- */
 
 void
 opened_mail_clear(struct opened_mail *opened)
@@ -105,74 +105,62 @@ hold(struct opened_mail *opened, const char *format, ...)
 	va_end(arguments);
 }
 
-/* One letter under way. */
-struct opening {
-	struct helper zygote;
-	struct peer *child;
-	int result;		/* memfd the child writes the letter to */
-	bool is_child_gone, is_over;
+/* One mail under way, and whom it has needed so far. */
+struct session {
+	const struct ctl *ctl;
+	struct helper zygote, keys;	/* no peer: not needed yet */
+	guint32 letters;		/* processes asked for */
+	struct certificates *certificates;
+	struct opening *opening;
+	struct opened_mail *opened;
 };
 
-static void
-take_letter(struct opening *opening, struct opened_mail *opened, gint64 now)
-{
-	g_autoptr(GError) error = NULL;
-	g_autoptr(GBytes) bytes = NULL;
+/* ---- one question to a letter process ------------------------------------ */
 
-	if (memfd_freeze(opening->result, &error) == DONE)
-		bytes = memfd_map(opening->result, LIMIT_LETTER_BODY, &error);
-	if (bytes)
-		opened->letter = letter_from_bytes(bytes, &error);
-	if (opened->letter)
-		opened->verdict = opening_verdict(opened->letter, now);
-	else
-		hold(opened, "mime: %s", error->message);
-}
+struct errand { struct peer *child; bool is_child_gone, is_over; enum outcome outcome; };
 
-/* What the child says, if anything: PARSED, or its end. */
 static void
-read_child(struct opening *opening, struct opened_mail *opened, gint64 now)
+read_child(struct session *session, struct errand *errand)
 {
 	g_auto(frame_auto) frame = { 0 };
 	g_autoptr(GError) error = NULL;
 	guint32 outcome;
 	const char *why;
 
-	switch (peer_receive(opening->child, &frame, 0, &error)) {
+	switch (peer_receive(errand->child, &frame, 0, &error)) {
 	case NOTHING_YET:
 		return;
 	case PEER_GONE:
-		opening->is_child_gone = true;	/* the zygote will say why */
+		errand->is_child_gone = true;	/* the zygote will say why */
 		return;
 	case PEER_VIOLATION:
-		opening->is_over = true;
-		hold(opened, "mime: it broke the frame rules");
+		errand->is_over = true;
+		hold(session->opened, "mime: it broke the frame rules");
 		return;
 	case RECEIVED:
 		break;
 	}
-	opening->is_over = true;
+	errand->is_over = true;
 	g_variant_get(frame.body, "(u&s)", &outcome, &why);
-	if (outcome == DONE)
-		take_letter(opening, opened, now);
-	else
-		hold(opened, "%s%s", g_str_has_prefix(why, "mime: ") ? "" : "mime: ", why);
+	if (outcome != DONE)
+		hold(session->opened, "%s%s", g_str_has_prefix(why, "mime: ") ? "" : "mime: ",
+			why);
 }
 
 /* What the zygote says: SPAWNED, or ENDED with the cause. */
 static enum outcome
-read_zygote(struct opening *opening, struct opened_mail *opened, gint64 now, GError **error)
+read_zygote(struct session *session, struct errand *errand, GError **error)
 {
 	g_auto(frame_auto) frame = { 0 };
 	g_autoptr(GError) fault = NULL;
 	guint32 job, value;
 	const char *cause;
-	enum receipt receipt = peer_receive(opening->zygote.peer, &frame, 0, &fault);
+	enum receipt receipt = peer_receive(session->zygote.peer, &frame, 0, &fault);
 
 	if (receipt == NOTHING_YET)
 		return DONE;
 	if (receipt == PEER_GONE)
-		return helper_ended(&opening->zygote, error);
+		return helper_ended(&session->zygote, error);
 	if (receipt == PEER_VIOLATION)
 		return fail(error, LATER, "mime broke the rules: %s", fault->message);
 	if (frame.verb == VERB_SPAWNED) {
@@ -182,89 +170,210 @@ read_zygote(struct opening *opening, struct opened_mail *opened, gint64 now, GEr
 	if (frame.verb != VERB_ENDED)
 		return fail(error, LATER, "mime: unexpected answer");
 	g_variant_get(frame.body, "(uu&s)", &job, &value, &cause);
+	/* The end of the letter before this one may come late. */
+	if (job != session->letters)
+		return DONE;
 	/* Its answer may still lie in its socket. */
-	if (!opening->is_over && !opening->is_child_gone)
-		read_child(opening, opened, now);
-	if (!opening->is_over) {
-		opening->is_over = true;
-		hold(opened, "mime: killed by %s", cause);
+	if (!errand->is_over && !errand->is_child_gone)
+		read_child(session, errand);
+	if (!errand->is_over) {
+		errand->is_over = true;
+		hold(session->opened, "mime: killed by %s", cause);
 	}
 	return DONE;
 }
 
 static enum outcome
-converse(struct opening *opening, struct opened_mail *opened, gint64 now, GError **error)
+converse(struct session *session, struct errand *errand, GError **error)
 {
 	gint64 end = g_get_monotonic_time() / 1000 + LIMIT_LETTER_WALL * 1000 + GRACE_MS;
 	enum outcome how = DONE;
 
-	while (how == DONE && !opening->is_over) {
+	while (how == DONE && !errand->is_over) {
 		gint64 left = end - g_get_monotonic_time() / 1000;
 		struct pollfd fds[2] = {
-			{ .fd = peer_fd(opening->zygote.peer), .events = POLLIN },
-			{ .fd = opening->is_child_gone ? -1 : peer_fd(opening->child),
+			{ .fd = peer_fd(session->zygote.peer), .events = POLLIN },
+			{ .fd = errand->is_child_gone ? -1 : peer_fd(errand->child),
 				.events = POLLIN },
 		};
 
 		if (left <= 0) {
-			hold(opened, "mime: letter time limit %d", LIMIT_LETTER_WALL);
+			hold(session->opened, "mime: letter time limit %d", LIMIT_LETTER_WALL);
 			return DONE;
 		}
 		if (poll(fds, 2, (int) left) < 0 && errno != EINTR)
 			return fail(error, LATER, "poll: %s", g_strerror(errno));
 		if (fds[1].revents)
-			read_child(opening, opened, now);
-		if (fds[0].revents && !opening->is_over)
-			how = read_zygote(opening, opened, now, error);
+			read_child(session, errand);
+		if (fds[0].revents && !errand->is_over)
+			how = read_zygote(session, errand, error);
 	}
 	return how;
 }
 
 static enum outcome
-ask(struct opening *opening, GBytes *raw, GError **error)
+ask_letter(struct session *session, struct question *question, GError **error)
 {
-	int pair[2], fds[3];
-	g_autoptr(GBytes) nothing = g_bytes_new_static("", 0);
+	struct errand errand = { 0 };
+	enum outcome how = session->zygote.peer ? DONE :
+		helper_start(session->ctl, ROLE_MIME, 0, &session->zygote, error);
+	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-		return fail(error, LATER, "socketpair: %s", g_strerror(errno));
-	opening->child = role_peer(pair[0], ROLE_HUB, ROLE_LETTER, "letter");
-
-	enum outcome how = peer_send(opening->zygote.peer, VERB_SPAWN, g_variant_new("(u)", 1u),
-		&pair[1], 1, error);
-
-	close(pair[1]);
 	if (how != DONE)
 		return how;
-	fds[0] = memfd_from_bytes(raw);
-	fds[1] = memfd_from_bytes(nothing);
-	fds[2] = opening->result;
-	how = peer_send(opening->child, VERB_PARSE, g_variant_new("(b)", FALSE), fds, 3, error);
-	close(fds[0]);
-	close(fds[1]);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return fail(error, LATER, "socketpair: %s", g_strerror(errno));
+	errand.child = role_peer(pair[0], ROLE_HUB, ROLE_LETTER, "letter");
+	how = peer_send(session->zygote.peer, VERB_SPAWN,
+		g_variant_new("(u)", ++session->letters), &pair[1], 1, error);
+	close(pair[1]);
+	if (how == DONE)
+		how = peer_send(errand.child, question->verb, question->body, question->fds,
+			question->n_fds, error);
+	if (how == DONE)
+		how = converse(session, &errand, error);
+	peer_free(errand.child);
 	return how;
+}
+
+/* ---- one question to keys ------------------------------------------------ */
+
+static enum outcome
+start_keys(struct session *session, GError **error)
+{
+	return session->keys.peer ? DONE :
+		helper_start(session->ctl, ROLE_KEYS, 0, &session->keys, error);
+}
+
+/* LATER: our own part does not work.  Else *frame is its answer, or the mail is held. */
+static enum outcome
+ask_keys(struct session *session, struct question *question, struct frame *frame, GError **error)
+{
+	g_autoptr(GError) fault = NULL;
+	guint32 outcome;
+	g_autoptr(GVariant) first = NULL, second = NULL;
+	enum outcome how = start_keys(session, error);
+
+	if (how != DONE)
+		return how;
+	how = helper_ask(&session->keys, question, frame, &fault);
+	if (how != DONE) {
+		helper_stop(&session->keys);
+		hold(session->opened, "keys: %s", fault->message);
+		return DONE;
+	}
+	first = g_variant_get_child_value(frame->body, 0);
+	second = g_variant_get_child_value(frame->body, 1);
+	outcome = g_variant_get_uint32(first);
+	if (outcome == NEVER)
+		hold(session->opened, "%s", g_variant_get_string(second, NULL));
+	return outcome == LATER ? fail(error, LATER, "keys: %s", g_variant_get_string(second,
+		NULL)) : DONE;
+}
+
+/* The daemon's index if it is there and says what the folder says; else one of our own, in
+ * memory. */
+static enum outcome
+compile_own(struct session *session, GError **error)
+{
+	const char *folder = options_text(session->ctl->options, "keys.certificates");
+	struct compile *compile = NULL;
+	struct question question;
+	enum outcome how = certificates_open(":memory:", true, &session->certificates, error);
+
+	if (how == DONE)
+		how = compile_new(folder, session->certificates, &compile, error);
+	while (how == DONE && compile_ask(compile, &question)) {
+		g_auto(frame_auto) frame = { 0 };
+
+		how = ask_keys(session, &question, &frame, error);
+		if (how == DONE && !session->opened->is_held)
+			how = memfd_freeze(question.result, error);
+		if (how == DONE && !session->opened->is_held)
+			how = compile_take(compile, question.result, error);
+		else
+			compile_failed(compile, session->opened->reason);
+		opened_mail_clear(session->opened);	/* a file's fault is not the mail's */
+		session->opened->is_held = false;
+		question_clear(&question);
+	}
+	compile_free(compile);
+	return how;
+}
+
+static enum outcome
+find_certificates(struct session *session, GError **error)
+{
+	g_autofree char *path = directory_index_path(session->ctl->options);
+	const char *folder = options_text(session->ctl->options, "keys.certificates");
+
+	if (session->certificates)
+		return DONE;
+	if (certificates_open(path, false, &session->certificates, NULL) == DONE) {
+		if (compile_is_current(folder, session->certificates))
+			return DONE;
+		certificates_close(session->certificates);
+		session->certificates = NULL;
+	}
+	return compile_own(session, error);
+}
+
+/* ---- the way of one mail ------------------------------------------------- */
+
+static enum outcome
+step(struct session *session, struct world *world, GError **error)
+{
+	bool to_keys = session->opening->step == OPENING_KEYS, has_lied = false;
+	g_auto(frame_auto) frame = { 0 };
+	g_autoptr(GError) fault = NULL;
+	struct question question;
+	enum outcome how = DONE;
+
+	/* Chosen from when the sealed part comes; a plain mail needs none. */
+	if (session->opening->letter && (how = find_certificates(session, error)) != DONE)
+		return how;
+	world->certificates = session->certificates;
+	opening_ask(session->opening, world, &question);
+	how = to_keys ? ask_keys(session, &question, &frame, error) :
+		ask_letter(session, &question, error);
+	question_clear(&question);
+	if (how != DONE || session->opened->is_held)
+		return how;
+	how = opening_take(session->opening, world, frame.body, &has_lied, &fault);
+	if (has_lied || how == NEVER)
+		hold(session->opened, "%s", fault->message);
+	else if (how != DONE)
+		g_propagate_error(error, g_steal_pointer(&fault));
+	return has_lied ? DONE : how == NEVER ? DONE : how;
 }
 
 enum outcome
 opened_read(const struct ctl *ctl, GBytes *raw, struct opened_mail *opened, GError **error)
 {
-	struct opening opening = { 0 };
-	enum outcome how = helper_start(ctl, ROLE_MIME, 0, &opening.zygote, error);
+	struct session session = { .ctl = ctl, .opened = opened };
+	struct site *site = site_new(ctl->options);
+	struct world world = { .site = site, .now = ctl->now,
+		.max_plain = (guint64) options_int(ctl->options, "policy.max_size") };
+	enum outcome how = DONE;
 
-	if (how != DONE)
-		return how;
-	opening.result = memfd_new("letter");
-	how = ask(&opening, raw, error);
-	if (how == DONE)
-		how = converse(&opening, opened, ctl->now, error);
-	if (opening.child)
-		peer_free(opening.child);
-	close(opening.result);
-	helper_stop(&opening.zygote);
+	session.opening = opening_new(memfd_from_bytes(raw), false);
+	while (how == DONE && !opened->is_held && session.opening->step != OPENING_END)
+		how = step(&session, &world, error);
+	if (how == DONE && !opened->is_held) {
+		opened->letter = g_steal_pointer(&session.opening->letter);
+		opened->verdict = session.opening->verdict;
+		session.opening->verdict = verdict_worst(LAYER_PLAIN);
+	}
+	opening_free(session.opening);
+	helper_stop(&session.zygote);
+	helper_stop(&session.keys);
+	if (session.certificates)
+		certificates_close(session.certificates);
+	site_free(site);
 	return how;
 }
 
-/* ---- as JSON -------------------------------------------------------------------------- */
+/* ---- as JSON ------------------------------------------------------------- */
 
 void
 put_from(json_t *object, const struct letter *letter)

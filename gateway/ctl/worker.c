@@ -69,44 +69,92 @@ expect(struct helper *helper, int verb, int wait_ms, struct frame *frame, GError
 	}
 }
 
-enum outcome
-helper_start(const struct ctl *ctl, enum role role, guint index, struct helper *helper,
-	GError **error)
+/* An agent only where there is a key for it: a verdict needs none. */
+static enum outcome
+start_agent(const struct ctl *ctl, struct helper *helper, GError **error)
+{
+	const char *home = options_text(ctl->options, "keys.home");
+	gint64 uid, gid, worker_uid, worker_gid;
+	bool has_secret;
+	enum outcome how;
+
+	helper->runtime = runtime_new(options_text(ctl->options, "store.path"), error);
+	if (!helper->runtime)
+		return LATER;
+	how = configuration_own_keys(ctl->options, &has_secret, error);
+	if (how != DONE || !options_text(ctl->options, "hotline.certificate"))
+		return how;
+	how = role_user(ctl->options, ROLE_SUPERVISOR, &uid, &gid, error);
+	if (how == DONE)
+		how = role_user(ctl->options, ROLE_KEYS, &worker_uid, &worker_gid, error);
+	return how != DONE ? how : agent_start(home, helper->runtime, 0, uid, gid, worker_uid,
+		&helper->agent, error);
+}
+
+static struct options *
+slice_for(const struct ctl *ctl, const struct helper *helper, guint index)
+{
+	struct options *slice = slice_of(ctl->options, helper->role, index);
+
+	if (helper->role == ROLE_KEYS) {
+		g_autofree char *home = g_strdup_printf("%s/k0/home", helper->runtime);
+
+		options_set(slice, "run.home", home);
+		options_set(slice, "run.agent", helper->agent.socket ? helper->agent.socket :
+			"/nonexistent");
+	}
+	return slice;
+}
+
+static enum outcome
+start_program(const struct ctl *ctl, struct helper *helper, guint index, GError **error)
 {
 	const struct spawn_settings settings = { .syslog = !ctl->verbose,
-		.verbose = ctl->verbose ? 1 : 0, .options = ctl->options };
+		.verbose = ctl->verbose ? 1 : 0, .options = ctl->options,
+		.runtime = helper->runtime };
 	struct spawned child = { 0 };
 	g_auto(frame_auto) ready = { 0 };
-
-	*helper = (struct helper) { .role = role };
-
-	enum outcome how = spawn_role(&settings, role, index, NULL, &child, error);
+	enum outcome how = spawn_role(&settings, helper->role, index, NULL, &child, error);
 
 	if (how != DONE)
 		return how;
 	helper->pid = child.pid;
-	helper->peer = role_peer(child.fd, ROLE_HUB, role, role_row(role)->name);
+	helper->peer = role_peer(child.fd, ROLE_HUB, helper->role, role_row(helper->role)->name);
 
-	struct options *slice = slice_of(ctl->options, role, index);
+	struct options *slice = slice_for(ctl, helper, index);
 	bool sent = role_send_slice(helper->peer, slice, error);
 
 	options_free(slice);
-	how = sent ? expect(helper, VERB_READY, START_MS, &ready, error) : LATER;
+	return sent ? expect(helper, VERB_READY, START_MS, &ready, error) : LATER;
+}
+
+enum outcome
+helper_start(const struct ctl *ctl, enum role role, guint index, struct helper *helper,
+	GError **error)
+{
+	*helper = (struct helper) { .role = role, .agent = { .pid = -1, .watch_fd = -1 } };
+
+	enum outcome how = role == ROLE_KEYS ? start_agent(ctl, helper, error) : DONE;
+
+	if (how == DONE)
+		how = start_program(ctl, helper, index, error);
 	if (how != DONE)
 		helper_stop(helper);
 	return how;
 }
 
 enum outcome
-helper_ask(struct helper *helper, int verb, GVariant *body, struct frame *answer, GError **error)
+helper_ask(struct helper *helper, const struct question *question, struct frame *answer,
+	GError **error)
 {
 	int wanted = 0;
 
-	while (wanted < N_VERBS && verbs_table[wanted].answers != verb)
+	while (wanted < N_VERBS && verbs_table[wanted].answers != question->verb)
 		wanted++;
 	if (wanted == N_VERBS)
-		panic("verb %s has no answer", verbs_table[verb].name);
-	if (peer_send(helper->peer, verb, body, NULL, 0, error) != DONE)
+		panic("verb %s has no answer", verbs_table[question->verb].name);
+	if (peer_send(helper->peer, question->verb, question->body, question->fds,
+		question->n_fds, error) != DONE)
 		return LATER;
 	return expect(helper, wanted, ANSWER_MS, answer, error);
 }
@@ -125,4 +173,9 @@ helper_stop(struct helper *helper)
 			;
 	}
 	helper->pid = 0;
+	if (helper->role == ROLE_KEYS)
+		agent_stop(&helper->agent);
+	if (helper->runtime)
+		runtime_remove(helper->runtime);
+	g_clear_pointer(&helper->runtime, g_free);
 }

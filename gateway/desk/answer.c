@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* ---- who ------------------------------------------------------------------------------------ */
+/* ---- who ----------------------------------------------------------------- */
 
 bool
 answer_is_diverted(const struct site *site, const struct letter *letter,
@@ -35,21 +35,27 @@ known_language(const char *language)
 	return known ? language : NULL;
 }
 
-const char *
-answer_language(const struct site *site, const struct letter *letter)
+/* said: what the letter is written in, NULL where that must not be told. */
+static const char *
+language_for(const struct site *site, const char *from, const char *said)
 {
-	const char *from = letter->from.address;
 	const struct party *party = from ? site_party_by_address(site, from) : NULL;
 	const char *language = party ? known_language(party->language) : NULL;
 
 	if (language == NULL)
-		language = known_language(letter->language);
+		language = known_language(said);
 	if (language == NULL && site->languages != NULL)
 		language = known_language(site->languages[0]);
 	return language ? language : "vi";
 }
 
-/* ---- thread --------------------------------------------------------------------------------- */
+const char *
+answer_language(const struct site *site, const struct letter *letter)
+{
+	return language_for(site, letter->from.address, letter->language);
+}
+
+/* ---- thread -------------------------------------------------------------- */
 
 /* Printable ASCII that no parser takes for anything but text. */
 static bool
@@ -98,7 +104,7 @@ is_msg_id(const char *id)
 		(is_dot_atom(at + 1, right) || is_domain_literal(at + 1, right));
 }
 
-/* ---- values --------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------- */
 
 static const char *const languages[] = { "vi", "en" };
 
@@ -148,57 +154,46 @@ add_attachments(GPtrArray *values, const struct letter *letter)
 	}
 }
 
-/* What each template may know. T03 is one answer for all causes: nothing that depends on the
- * letter's inside. T04 goes to somebody who may never have seen the mail. */
-enum { KNOWS_RAW = 1, KNOWS_OWN = 2, KNOWS_SIGNATURE = 4, KNOWS_ATTACHMENTS = 8 };
-static const struct {
-	const char *template;
-	unsigned knows;
-} known[] = {
-	{ "T01", KNOWS_RAW | KNOWS_OWN | KNOWS_SIGNATURE | KNOWS_ATTACHMENTS },
-	{ "T02", KNOWS_RAW | KNOWS_OWN | KNOWS_SIGNATURE | KNOWS_ATTACHMENTS },
-	{ "T03", KNOWS_RAW },
-	{ "T04", 0 },
-	{ "T32", KNOWS_RAW | KNOWS_OWN | KNOWS_ATTACHMENTS },
-};
-
-static unsigned
-what_is_known(const char *template)
-{
-	for (guint i = 0; i < G_N_ELEMENTS(known); i++)
-		if (strcmp(known[i].template, template) == 0)
-			return known[i].knows;
-	return 0;
-}
-
 static GPtrArray *
 values_of(const char *template, const struct facts *facts, const struct letter *letter,
 	const struct verdict *verdict)
 {
 	GPtrArray *values = values_new();
-	unsigned knows = what_is_known(template);
+	unsigned holds = template_holds(template);
 
 	add_received(values, facts);
-	if (knows & KNOWS_RAW)
+	if (holds & HOLDS_RAW)
 		values_add(values, "sha256_raw", facts->sha256);
-	if (knows & KNOWS_OWN) {
+	if (holds & HOLDS_OWN) {
 		g_autofree char *own = digest_hex(letter->own_sha256);
 
 		values_add(values, "sha256_own", own);
 	}
-	if (knows & KNOWS_SIGNATURE)
+	if (holds & HOLDS_SIGNATURE)
 		add_signature(values, verdict->signature);
-	if (knows & KNOWS_ATTACHMENTS)
+	if (holds & HOLDS_ATTACHMENTS)
 		add_attachments(values, letter);
 	return values;
+}
+
+/* T03 says the same whatever was seen: where one layer was opened and the next was not, language
+ * and Message-ID of the letter come from inside, and who has them in the answer knows how far we
+ * came. */
+static bool
+is_blind(const struct effect *mail)
+{
+	return strcmp(mail->word, "T03") == 0;
 }
 
 void
 answer_fill(struct effect *mail, const struct site *site, const struct facts *facts,
 	const struct letter *letter, const struct verdict *verdict)
 {
+	bool blind = is_blind(mail);
+
 	mail->values = values_of(mail->word, facts, letter, verdict);
-	mail->language = g_strdup(answer_language(site, letter));
+	mail->language = g_strdup(language_for(site, letter->from.address,
+		blind ? NULL : letter->language));
 	if (answer_is_diverted(site, letter, verdict)) {
 		const struct party *party = site_party_by_address(site, letter->from.address);
 
@@ -207,5 +202,6 @@ answer_fill(struct effect *mail, const struct site *site, const struct facts *fa
 		return;
 	}
 	mail->recipient = g_strdup(letter->from.address);
-	mail->in_reply_to = is_msg_id(letter->message_id) ? g_strdup(letter->message_id) : NULL;
+	if (!blind && is_msg_id(letter->message_id))
+		mail->in_reply_to = g_strdup(letter->message_id);
 }

@@ -31,6 +31,17 @@ char *message_id_make(const struct site *, const char *thread_code, const char *
 /* hotline.reply_address with the code in place of %t, for Reply-To; NULL where none is configured.  g_free(). */
 char *reply_address_make(const struct site *, const char *thread_code);
 
+/* ---- settle.c ------------------------------------------------------------------------------------- */
+
+/* Once per opened mail, when all its layers are: which From counts, and the verdict's header_protection, which is
+ * set here and nowhere else.  Where the protected From differs from the outer one (RFC 9788 §4.4), it counts only
+ * under good-trusted or good-unknown-key; else letter->from is the outer one again, the inner one a note
+ * "protected From: <address>".  All else in desk then looks at letter->from alone. */
+void letter_settle_from(struct letter *, struct verdict *);
+/* The same where the signature was judged against another From than letter->from: one made together with the
+ * encryption is, against the outer From, before the inside is read.  Only the address that was judged is bound. */
+void letter_settle_judged(struct letter *, struct verdict *, const char *judged_from);
+
 /* ---- facts: what the hub looked up for one decision ----------------------------------------------- */
 
 /* How a letter names a ticket.  TAG: by what others can know, its number or the Message-ID of a mail that came to
@@ -53,7 +64,10 @@ struct facts {
 	char *thread_address;		/* address the code was made for */
 	bool from_is_participant;	/* From has a thread or a mail on this ticket */
 	gint64 last_receipt;		/* last T32 or T03 of this ticket, ms; -1 */
-	bool acknowledged;		/* this ticket already has its acknowledgement */
+	bool acknowledged;		/* its own ticket had T01, T02, T04, T33 or T38; T03 is none */
+	bool again;			/* decided before as sealed; a key arrived since */
+	struct id earlier;		/* again: the ticket it is in since then, or null */
+	bool earlier_first;		/* again: it opened that ticket (relation "first") */
 };
 void facts_clear(struct facts *);
 
@@ -93,8 +107,28 @@ struct plan *plan_mail(const struct site *, const struct facts *, const struct l
 struct plan *plan_held(const struct site *, const struct facts *, const char *stage, const char *reason);
 /* Prints the rule table (make tables). g_free(). */
 char *rules_print(void);
-/* The template an acknowledgement leaves with: T01 and T02 become T33 when late. */
+/* The template an acknowledgement leaves with: T01 and T02 become T33 when late.  T38 stays, it tells both times. */
 const char *template_when_leaving(const struct site *, const char *template, gint64 received, gint64 now);
+
+/* ---- policy.c: what protects an outgoing mail, and what can be seen of it outside ----------------------- */
+
+/* CONTENT_FREE: signed, in clear, and holding nothing of the mail it answers. */
+#define PROTECTION_LIST(X) X(SIGNED, "signed") X(ENCRYPTED, "encrypted") X(CONTENT_FREE, "content-free")
+#define WORDS_ENUM_PROTECTION(n, w) PROTECTION_##n,
+WORDS(protection_word, PROTECTION, PROTECTION_LIST)
+/* answered: the verdict on the mail it answers, NONE where it answers none; has_key: a usable certificate of the
+ * recipient is known.  *template_out: the template to send, the planned one or T38; *why: one sentence, static.
+ * Ask anew with the planned template at each making: what has no row in the table is sent as T38. */
+enum protection_word policy_choose(const char *template, enum encryption answered, bool has_key,
+	const char **template_out, const char **why);
+/* Prints the table (make tables).  g_free(). */
+char *policy_print(void);
+/* Subject of the outer header of an encrypted mail: "[NBH-2026-000123] " and fixed words for its kind; g_free(). */
+char *outer_subject_make(const char *ticket_number, const char *template);
+#define T03_DELAY_MS 10000
+/* When a mail may leave, ms: T03 exactly T03_DELAY_MS after we received what it answers, so that the pace of the
+ * answer does not tell how far an attempt at opening came; all others now. */
+gint64 template_send_at(const char *template, gint64 received_by_us, gint64 now);
 
 /* ---- values: plan values to and from text for the outbox (JSON-free: name\x1ftext\x1e ...) -------------- */
 
@@ -121,7 +155,8 @@ extern const struct variable template_variables[];
 /* The templates this version sends, e.g. "T01", and their languages; name NULL at the end. */
 struct template_use { const char *name, *recipient, *languages, *help; };
 extern const struct template_use template_uses[];
-/* A whole mail from a template of the site: both languages where the use says so, the recipient's first. */
+/* A whole mail from a template of the site: both languages where the use says so, the recipient's first; in T38
+ * the site's first, which tells nothing.  Values this template may not hold are left out. */
 enum outcome mail_render(const struct site *, const char *template, const char *language,
 	const GPtrArray *values, char **subject, char **body, GError **error);
 /* Every template and language there, parsed and rendered once with empty and with long values; all faults

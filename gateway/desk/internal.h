@@ -54,6 +54,22 @@ bool thanks_only(const struct site *, const struct letter *);
 
 bool variable_known(const char *name);
 const char *variable_nearest(const char *name);		/* or NULL: nothing is like it */
+/* What templates may hold beyond what every mail of ours does. */
+enum holding {
+	HOLDS_RAW = 1,		/* digest of the mail as it came */
+	HOLDS_OWN = 2,		/* digest of the sender's own part */
+	HOLDS_SIGNATURE = 4,	/* verdict on it */
+	HOLDS_ATTACHMENTS = 8,	/* how many, how large */
+	HOLDS_RECEIPT = 16,	/* the secret that asks what became of the ticket */
+};
+unsigned template_holds(const char *template);		/* an unknown one: 0 */
+bool variable_allowed(const char *template, const char *name);
+
+/* ---- template.c ----------------------------------------------------------------------------- */
+
+/* The first variable, in the subject or else the body, that this template of template_uses may not
+ * hold, and its line; NULL: none. */
+const char *template_foreign(const struct template *, const char *use, guint *line);
 
 /* ---- plan.c --------------------------------------------------------------------------------- */
 

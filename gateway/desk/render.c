@@ -22,6 +22,7 @@ const struct template_use template_uses[] = {
 	{ "T04", "directory",	"vi",	 "a mail in this party's name came whose signature fails" },
 	{ "T32", "sender",	"vi+en", "short receipt of a later mail" },
 	{ "T33", "reporter",	"vi+en", "acknowledgement that leaves late" },
+	{ "T38", "sender",	"vi+en", "content-free receipt: no key to encrypt the answer to" },
 	{ NULL, NULL, NULL, NULL },
 };
 
@@ -67,9 +68,10 @@ is_spoken(const struct site *site, const struct template_use *use, const char *l
 	return !any;
 }
 
-/* The values one half sees: "received.vi" as "received" for vi, not at all for en. */
+/* The values one half sees: "received.vi" as "received" for vi, not at all for en. Values planned
+ * for another template stay out if this one may not hold them. */
 static GPtrArray *
-values_for(const GPtrArray *values, const char *language)
+values_for(const GPtrArray *values, const char *template, const char *language)
 {
 	GPtrArray *out = values_new();
 
@@ -79,7 +81,8 @@ values_for(const GPtrArray *values, const char *language)
 		g_autofree char *name = g_strndup(v->name,
 			dot ? (gsize)(dot - v->name) : strlen(v->name));
 
-		if (dot == NULL || strcmp(dot + 1, language) == 0)
+		if ((dot == NULL || strcmp(dot + 1, language) == 0) &&
+		    variable_allowed(template, name))
 			values_add(out, name, v->text);
 	}
 	return out;
@@ -97,7 +100,7 @@ half_render(const struct site *site, const char *template, const char *language,
 		return fail(error, NEVER, "%s: there is no such template", name);
 	if (template_parse(name, text, &parsed, error) != DONE)
 		return NEVER;
-	g_autoptr(GPtrArray) mine = values_for(values, language);
+	g_autoptr(GPtrArray) mine = values_for(values, template, language);
 	enum outcome how = template_render(parsed, mine, &both[0], &both[1], error);
 
 	template_free(parsed);
@@ -112,12 +115,21 @@ halves_join(const char *first, const char *second, const char *below)
 	return g_strdup_printf("%s\n\n%s\n%s\n\n%s", below, first, SEPARATOR, second);
 }
 
+/* The order of the halves follows the language the sender wrote in; that is content (T38). */
+static const char *
+language_first(const struct site *site, const char *template, const char *language)
+{
+	if (strcmp(template, "T38") != 0)
+		return language;
+	return site->languages != NULL ? site->languages[0] : NULL;
+}
+
 enum outcome
 mail_render(const struct site *site, const char *template, const char *language,
 	const GPtrArray *values, char **subject, char **body, GError **error)
 {
 	const struct template_use *use = use_find(template);
-	guint first = language_is_en(language);
+	guint first = language_is_en(language_first(site, template, language));
 	char *texts[2][2] = { { NULL } };
 	const char *below = NULL;
 	enum outcome how = DONE;
@@ -175,10 +187,11 @@ render_check(const struct template *t, const GPtrArray *values, GPtrArray *fault
 }
 
 static void
-text_check(const char *name, const char *text, GPtrArray *faults)
+text_check(const char *name, const char *use, const char *text, GPtrArray *faults)
 {
 	struct template *t = NULL;
 	GError *error = NULL;
+	guint line;
 
 	if (template_parse(name, text, &t, &error) != DONE) {
 		fault_take(faults, error);
@@ -188,8 +201,13 @@ text_check(const char *name, const char *text, GPtrArray *faults)
 	g_autoptr(GPtrArray) full = values_long();
 	g_autofree char *nfc = g_utf8_normalize(text, -1, G_NORMALIZE_NFC);
 
+	const char *foreign = template_foreign(t, use, &line);
+
 	render_check(t, empty, faults);
 	render_check(t, full, faults);
+	if (foreign != NULL)
+		g_ptr_array_add(faults, g_strdup_printf("%s:%u: {{%s}} may not stand in this "
+			"template", name, line, foreign));
 	template_free(t);
 	if (!g_str_has_prefix(text, TAG))
 		g_ptr_array_add(faults, g_strdup_printf("%s:1: must begin with \"%s\"", name, TAG));
@@ -212,7 +230,7 @@ templates_check(const struct site *site)
 			if (!is_spoken(site, u, halves[i].language))
 				continue;
 			if (text != NULL)
-				text_check(name, text, faults);
+				text_check(name, u->name, text, faults);
 			else
 				g_ptr_array_add(faults,
 					g_strdup_printf("%s: there is no such template", name));

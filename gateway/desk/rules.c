@@ -29,6 +29,9 @@
 	X(OBSERVE,	"observe")	\
 	X(UNANSWERABLE,	"unanswerable")	/* acknowledgeable() says no */ \
 	X(ACKNOWLEDGED,	"acknowledged")	\
+	X(STILL,	"still")	/* decided again, and sealed as before */ \
+	X(OPENER,	"opener")	/* opened at last; it opened its ticket when sealed */ \
+	X(MEMBER,	"member")	/* the same; it joined its ticket, and now would not */ \
 	X(SAME_ID,	"same-id")	\
 	X(AMBIGUOUS,	"ambiguous")	\
 	X(TRUNCATED,	"truncated")	\
@@ -73,7 +76,25 @@ struct rule {
 
 /* columns: stage, all of these, none of these, sets { effects } */
 static const struct rule rules[] = {
-	/* Where the mail goes. */
+	/* Where the mail goes.  One that is decided again stays in its ticket: its number is known
+	 * outside since the first time. */
+	{ PLACE, STILL, NOTHING, NOTHING, {
+		NOTED("still-sealed", "decided again: still sealed, and stays as it is filed",
+			FIXED) } },
+	{ PLACE, OPENER | AUTOMATIC, NOTHING, OPENS, {
+		FILED(NULL, "", BY_KIND),
+		OPENED("report", "decided again: it opened this ticket when it was sealed") } },
+	{ PLACE, OPENER | COMMAND, NOTHING, OPENS, {
+		FILED(NULL, "", BY_KIND),
+		OPENED("report", "decided again: it opened this ticket when it was sealed"),
+		NOTED("command", "not executed: this version takes no commands", FIXED) } },
+	{ PLACE, OPENER, NOTHING, OPENS, {
+		FILED("report", "decided again: a key arrived, and it could be opened", FIXED),
+		OPENED("report", "decided again: it opened this ticket when it was sealed") } },
+	{ PLACE, MEMBER, NOTHING, NOTHING, {
+		FILED(NULL, "", BY_KIND),
+		NOTED("read-later", "decided again: it joined this ticket when it was sealed",
+			FIXED) } },
 	{ PLACE, TWIN, NOTHING, NOTHING, {
 		FILED("duplicate", "same Message-ID, Date, From and body as an earlier mail",
 			FIXED),
@@ -121,12 +142,12 @@ static const struct rule rules[] = {
 	/* What a person should be told about it. */
 	{ REMARK, OPENS | NAMED, NOTHING, NOTHING, {
 		NOTED("hint", "names ticket", BY_TICKET) } },
-	{ REMARK, SAME_ID, TWIN, NOTHING, {
+	{ REMARK, SAME_ID, TWIN | STILL, NOTHING, {
 		NOTED("same-message-id", "same Message-ID as an earlier mail, other body",
 			FIXED) } },
-	{ REMARK, AMBIGUOUS, TWIN, NOTHING, {
+	{ REMARK, AMBIGUOUS, TWIN | STILL, NOTHING, {
 		NOTED("ambiguous", "ambiguous", BY_NOTE) } },
-	{ REMARK, TRUNCATED, TWIN, NOTHING, {
+	{ REMARK, TRUNCATED, TWIN | STILL, NOTHING, {
 		NOTED("truncated", "text limit reached; the raw mail has the rest", FIXED) } },
 
 	/* What is answered. */
@@ -198,8 +219,16 @@ claims_of_kind(enum kind kind)
 	}
 }
 
+static bool
+is_sealed(const struct decision *d)
+{
+	enum encryption e = d->verdict->encryption;
+
+	return e != ENCRYPTION_DECRYPTED && e != ENCRYPTION_NONE;
+}
+
 static unsigned
-claims_of_thread(const struct decision *d)
+claims_of_clues(const struct decision *d)
 {
 	const struct facts *f = d->facts;
 	bool named = f->proof != PROOF_NONE && !id_is_null(f->ticket);
@@ -210,6 +239,26 @@ claims_of_thread(const struct decision *d)
 
 	return claim_if(named, NAMED) | claim_if(proven, PROVEN) |
 		claim_if(named && on_thread, ON_THREAD);
+}
+
+/* What clues of a mail decided again may still do: name another ticket as a hint, or let it join
+ * the one it is in once more. */
+static unsigned
+claims_of_thread(const struct decision *d)
+{
+	const struct facts *f = d->facts;
+	unsigned clues = claims_of_clues(d);
+	bool same = id_equal(f->ticket, f->earlier);
+
+	if (!f->again)
+		return clues;
+	if (is_sealed(d))
+		return STILL;
+	if (id_is_null(f->earlier))
+		return clues;
+	if (f->earlier_first)
+		return OPENER | claim_if((clues & NAMED) && !same, NAMED);
+	return same && (clues & (PROVEN | ON_THREAD)) ? clues : (unsigned)MEMBER;
 }
 
 /* "[TBSC]" anywhere in the subject, as form 03 of TT20 prints it, in any spelling people send. */
@@ -235,8 +284,7 @@ is_listed(const struct decision *d)
 static unsigned
 claims_of_content(const struct decision *d)
 {
-	enum encryption e = d->verdict->encryption;
-	bool sealed = e != ENCRYPTION_DECRYPTED && e != ENCRYPTION_NONE;
+	bool sealed = is_sealed(d);
 	bool worth = sealed || attachment_count(d->letter) > 0 || is_form(d->letter) ||
 		d->verdict->signature == SIGNATURE_TRUSTED;
 
@@ -251,8 +299,10 @@ claims_of_facts(const struct decision *d, gint64 now)
 {
 	const struct facts *f = d->facts;
 	bool due = f->last_receipt < 0 || now - f->last_receipt >= d->site->receipt_interval;
+	/* One that got a ticket was no copy then, and is none now. */
+	bool twin = f->is_twin && (!f->again || id_is_null(f->earlier));
 
-	return claim_if(f->is_twin, TWIN) | claim_if(f->same_message_id, SAME_ID) |
+	return claim_if(twin, TWIN) | claim_if(f->same_message_id, SAME_ID) |
 		claim_if(f->silent, SILENT) | claim_if(d->site->observe, OBSERVE) |
 		claim_if(f->acknowledged, ACKNOWLEDGED) | claim_if(due, DUE);
 }
@@ -297,13 +347,14 @@ reason(const struct decision *d, const struct step *step, const char *note)
 	return g_strconcat(step->why, step->detail == BY_NOTE ? ": " : " ", detail, NULL);
 }
 
-/* The ticket an effect belongs to; null: the one this plan opens, or none. */
+/* The ticket an effect belongs to; null: the one this plan opens, the one the mail is in, or
+ * none. */
 static struct id
 ticket_of(const struct decision *d)
 {
-	if (d->claims & TWIN)
-		return d->facts->twin_ticket;
-	return d->claims & OPENS ? (struct id){ { 0 } } : d->facts->ticket;
+	if (d->claims & (OPENS | STILL | MEMBER))
+		return (struct id){ { 0 } };
+	return d->claims & TWIN ? d->facts->twin_ticket : d->facts->ticket;
 }
 
 static void

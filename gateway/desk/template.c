@@ -252,6 +252,29 @@ template_parse(const char *name, const char *text, struct template **out, GError
 	return DONE;
 }
 
+/* ---- what it holds -------------------------------------------------------------------------- */
+
+static const char *
+nodes_foreign(const GArray *nodes, const char *use, guint *line)
+{
+	for (guint i = 0; i < nodes->len; i++) {
+		const struct node *n = &g_array_index(nodes, struct node, i);
+
+		*line = n->line;
+		if (n->kind != NODE_TEXT && !variable_allowed(use, n->text))
+			return n->text;
+	}
+	return NULL;
+}
+
+const char *
+template_foreign(const struct template *t, const char *use, guint *line)
+{
+	const char *name = nodes_foreign(t->subject, use, line);
+
+	return name != NULL ? name : nodes_foreign(t->body, use, line);
+}
+
 /* ---- rendering ------------------------------------------------------------------------------ */
 
 static const char *

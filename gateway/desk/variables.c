@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
- * variables: the closed set of names a template may use. None of them holds a word of the sender,
- * and none can say why a mail could not be decrypted, or whether it was encrypted: what has no name
- * cannot leak.
+ * variables: the closed set of names a template may use, and which template may hold which. None of
+ * them holds a word of the sender, and none can say why a mail could not be decrypted, or whether
+ * it was encrypted: what has no name cannot leak. What leaves in clear in answer to an encrypted
+ * mail (T03, T38) may hold nothing that was learnt from the inside.
  */
 #include "desk/internal.h"
 
@@ -58,4 +59,53 @@ variable_nearest(const char *name)
 		}
 	}
 	return nearest;
+}
+
+/* columns: template, what it may hold. T03 is one answer for all causes, T38 goes in clear to who
+ * wrote encrypted, T04 to somebody who may never have seen the mail. */
+static const struct {
+	const char *template;
+	unsigned holds;
+} holdings[] = {
+	{ "T01", HOLDS_RAW | HOLDS_OWN | HOLDS_SIGNATURE | HOLDS_ATTACHMENTS | HOLDS_RECEIPT },
+	{ "T02", HOLDS_RAW | HOLDS_OWN | HOLDS_SIGNATURE | HOLDS_ATTACHMENTS | HOLDS_RECEIPT },
+	{ "T03", HOLDS_RAW },
+	{ "T04", 0 },
+	{ "T32", HOLDS_RAW | HOLDS_OWN | HOLDS_ATTACHMENTS },
+	{ "T33", HOLDS_RAW | HOLDS_OWN | HOLDS_SIGNATURE | HOLDS_ATTACHMENTS | HOLDS_RECEIPT },
+	{ "T38", 0 },
+};
+
+unsigned
+template_holds(const char *template)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(holdings); i++)
+		if (strcmp(holdings[i].template, template) == 0)
+			return holdings[i].holds;
+	return 0;
+}
+
+/* columns: variable, what holds it; those not here are the same for every mail on a ticket */
+static const struct {
+	const char *name;
+	unsigned held_by;
+} restricted[] = {
+	{ "sha256_raw",		HOLDS_RAW },
+	{ "sha256_own",		HOLDS_OWN },
+	{ "signature",		HOLDS_SIGNATURE },
+	{ "trusted",		HOLDS_SIGNATURE },
+	{ "attachments",	HOLDS_ATTACHMENTS },
+	{ "size",		HOLDS_ATTACHMENTS },
+	{ "receipt_code",	HOLDS_RECEIPT },
+};
+
+bool
+variable_allowed(const char *template, const char *name)
+{
+	unsigned holds = template_holds(template);
+
+	for (guint i = 0; i < G_N_ELEMENTS(restricted); i++)
+		if (strcmp(restricted[i].name, name) == 0)
+			return holds & restricted[i].held_by;
+	return variable_known(name);
 }

@@ -190,19 +190,28 @@ field_append(GString *out, bool outer, const char *name, const char *value, GErr
 	return DONE;
 }
 
+/* *fits: false, and nothing appended, where the field would pass LIMIT_AUTOCRYPT. */
+static enum outcome
+autocrypt_append(GString *out, const char *value, bool *fits, GError **error)
+{
+	gsize before = out->len;
+	g_autofree char *cut = autocrypt_cut(value);
+	enum outcome how = field_append(out, false, "Autocrypt", cut, error);
+	*fits = out->len - before <= LIMIT_AUTOCRYPT;
+	if (!*fits)
+		g_string_truncate(out, before);
+	return how;
+}
+
 enum outcome
 compose_field(GString *out, const char *name, const char *value, GError **error)
 {
+	bool fits;
 	if (g_ascii_strcasecmp(name, "autocrypt") != 0)
 		return field_append(out, false, name, value, error);
-	gsize before = out->len;
-	g_autofree char *cut = autocrypt_cut(value);
-	enum outcome how = field_append(out, false, name, cut, error);
-	if (how == DONE && out->len - before > LIMIT_AUTOCRYPT) {
-		g_string_truncate(out, before);
-		return limit_reached(error, "compose", "Autocrypt field", LIMIT_AUTOCRYPT);
-	}
-	return how;
+	enum outcome how = autocrypt_append(out, value, &fits, error);
+	return how != DONE || fits ? how
+		: limit_reached(error, "compose", "Autocrypt field", LIMIT_AUTOCRYPT);
 }
 
 /* local@domain, nothing that would need quoting. */
@@ -289,28 +298,75 @@ compose_address(GString *out, const char *name, const char *display, const char 
 
 /* ---- headers ------------------------------------------------------------------------------- */
 
-/* The fields, then From and To; `outer`: as HP-Outer copies, with the Subject shown outside. */
+/* Of one mail: what everybody sees, what is protected, and what that says of the former. */
+enum view { VIEW_OUTER, VIEW_INNER, VIEW_COPY };
+
+/* "addr=…; keydata=BASE64" of a certificate, for this sender alone. */
+static bool
+is_autocrypt(const char *value, const char *from)
+{
+	static const char begin[] = "addr=", middle[] = "; keydata=";
+	gsize n = strlen(begin), size = strlen(from);
+	if (strncmp(value, begin, n) != 0 || g_ascii_strncasecmp(value + n, from, size) != 0
+	    || strncmp(value + n + size, middle, strlen(middle)) != 0)
+		return false;
+	g_autoptr(GBytes) key = offered_base64(value + n + size + strlen(middle));
+	return key != NULL && offered_is_packet(g_bytes_get_data(key, NULL), g_bytes_get_size(key));
+}
+
+/* A certificate too large for the field must not keep the mail: it goes without.  Only the outer
+ * header has one (Autocrypt Level 1 §2). */
 static enum outcome
-header_append(GString *out, const struct compose_protection *p, bool outer, GError **error)
+certificate_append(GString *out, const char *value, const char *from, enum view view,
+	GError **error)
+{
+	bool fits;
+	if (!is_autocrypt(value, from))
+		return fail(error, NEVER, "compose: Autocrypt is not a certificate of the sender");
+	return view == VIEW_OUTER ? autocrypt_append(out, value, &fits, error) : DONE;
+}
+
+static enum outcome
+one_append(GString *out, const struct compose_protection *p, guint i, enum view view,
+	GError **error)
+{
+	const struct compose_header *f = &p->fields[i];
+	bool hidden = view != VIEW_INNER && p->outer_subject != NULL
+		&& g_ascii_strcasecmp(f->name, "subject") == 0;
+	if (in_list(f->name, own_fields))
+		return fail(error, NEVER, "compose: %s is not for the caller to write", f->name);
+	if (g_ascii_strcasecmp(f->name, "autocrypt") == 0)
+		return certificate_append(out, f->value, p->from, view, error);
+	return field_append(out, view == VIEW_COPY, f->name, hidden ? p->outer_subject : f->value,
+		error);
+}
+
+/* The fields, then From and To. */
+static enum outcome
+header_append(GString *out, const struct compose_protection *p, enum view view, GError **error)
 {
 	enum outcome how = DONE;
-	for (guint i = 0; i < p->n_fields && how == DONE; i++) {
-		const struct compose_header *f = &p->fields[i];
-		bool hidden = outer && g_ascii_strcasecmp(f->name, "subject") == 0;
-		if (in_list(f->name, own_fields))
-			how = fail(error, NEVER, "compose: %s is not for the caller to write",
-				f->name);
-		else if (outer)
-			how = field_append(out, true, f->name,
-				hidden ? p->outer_subject : f->value, error);
-		else
-			how = compose_field(out, f->name, f->value, error);
-	}
+	for (guint i = 0; i < p->n_fields && how == DONE; i++)
+		how = one_append(out, p, i, view, error);
 	if (how == DONE)
-		how = address_append(out, outer, "From", p->from_name, p->from, error);
+		how = address_append(out, view == VIEW_COPY, "From", p->from_name, p->from, error);
 	if (how == DONE)
-		how = address_append(out, outer, "To", NULL, p->to, error);
+		how = address_append(out, view == VIEW_COPY, "To", NULL, p->to, error);
 	return how;
+}
+
+enum outcome
+compose_outer(const struct compose_protection *p, GBytes **out, GError **error)
+{
+	GString *header = g_string_new(NULL);
+	enum outcome how = header_append(header, p, VIEW_OUTER, error);
+	if (how != DONE) {
+		g_string_free(header, TRUE);
+		return how;
+	}
+	g_string_append(header, "MIME-Version: 1.0\r\n");
+	*out = g_string_free_to_bytes(header);
+	return DONE;
 }
 
 enum outcome
@@ -320,15 +376,7 @@ compose_header(const struct compose_header *fields, guint n, const char *from_na
 {
 	const struct compose_protection all = { .fields = fields, .n_fields = n,
 		.from_name = from_name, .from = from, .to = to };
-	GString *header = g_string_new(NULL);
-	enum outcome how = header_append(header, &all, false, error);
-	if (how != DONE) {
-		g_string_free(header, TRUE);
-		return how;
-	}
-	g_string_append(header, "MIME-Version: 1.0\r\n");
-	*out = g_string_free_to_bytes(header);
-	return DONE;
+	return compose_outer(&all, out, error);
 }
 
 /* ---- entity -------------------------------------------------------------------------------- */
@@ -473,9 +521,9 @@ compose_protected(const struct compose_part *parts, guint n, const char *boundar
 		cipher && strcmp(subject, p->outer_subject) != 0 ? subject : NULL
 	};
 	GString *entity = g_string_new(NULL);
-	enum outcome how = header_append(entity, p, false, error);
+	enum outcome how = header_append(entity, p, VIEW_INNER, error);
 	if (how == DONE && cipher)
-		how = header_append(entity, p, true, error);
+		how = header_append(entity, p, VIEW_COPY, error);
 	if (how == DONE)
 		how = append_entity(entity, parts, n, boundary, &mark, error);
 	return entity_end(entity, how, out);

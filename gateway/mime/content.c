@@ -71,6 +71,13 @@ content_is(GMimeObject *object, const char *type, const char *subtype)
 	return ct != NULL && g_mime_content_type_is_type(ct, type, subtype);
 }
 
+bool
+content_is_attachment(GMimeObject *object)
+{
+	const char *word = g_mime_object_get_disposition(object);
+	return word != NULL && g_ascii_strcasecmp(word, "attachment") == 0;
+}
+
 char *
 content_type_word(GMimeObject *object)
 {

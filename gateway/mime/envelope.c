@@ -314,6 +314,9 @@ protection_inherit(struct letter *letter, const struct letter *outer)
 	letter->header_protection = outer->header_protection;
 	letter->outer_from.name = g_strdup(outer->outer_from.name);
 	letter->outer_from.address = g_strdup(outer->outer_from.address);
+	letter->exposed = outer->exposed;
+	g_free(letter->outside);
+	letter->outside = g_strdup(outer->outside);
 }
 
 void

@@ -33,8 +33,11 @@ struct entity {
 struct scan {
 	GArray *entities;	/* struct entity, in order of appearance; [0] is the root */
 	bool headless;		/* no header at all: everything is body */
+	guint carrier;		/* whose layer it is; 0, the root, until layer_find() */
 };
 enum outcome scan_structure(const char *raw, gsize size, struct scan *, GError **error);
+/* For bytes that are known to be text alone. */
+enum outcome scan_text(gsize size, struct scan *, GError **error);
 void scan_clear(struct scan *);
 typedef struct scan scan_auto;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(scan_auto, scan_clear)
@@ -43,6 +46,12 @@ const struct entity *scan_root(const struct scan *);
 const struct entity *scan_child(const struct scan *, const struct entity *, guint n);
 /* By IMAP part number, or NULL. */
 const struct entity *scan_find(const struct scan *, const char *number);
+/* Its IMAP part number, "" for the root. g_free(). */
+char *scan_number(const struct scan *, const struct entity *);
+/* Once layer_find() found a layer: the entity that carries it, and the one `keys` need besides what
+ * is covered. */
+const struct entity *scan_carrier(const struct scan *);
+const struct entity *scan_sealed(const struct scan *, enum layer);
 /* Length of the name of a header field "Name:", blanks before the colon left out; 0: the line is
  * none. */
 gsize field_name_size(const char *line, gsize size);
@@ -84,12 +93,15 @@ void letter_note(struct letter *, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* ---- layers.c ------------------------------------------------------------------------------ */
 
-/* What protects the root; sets letter->layer, covered, sealed and notes. */
-void layer_find(struct letter *, const char *raw, const struct scan *, const struct header *);
+/* What protects the root or the one signed part below it; sets letter->layer, covered, sealed,
+ * nested, notes, and the scan's carrier. */
+void layer_find(struct letter *, const char *raw, struct scan *);
 /* For the decoded text of a text/plain root: the same for an inline block.  *inside is the text a
  * signature is over, without armour (NULL if encrypted); *around what stands before and behind.
  * Both g_free(). */
 enum layer layer_inline(const char *text, char **inside, char **around);
+/* The same block in bytes, armour lines included. */
+enum layer layer_block(const char *data, gsize size, struct slice *);
 
 /* ---- protected.c: headers inside a layer ---------------------------------------------------- */
 
@@ -111,6 +123,7 @@ bool protected_cut_display(char *text, bool is_html);
 /* ---- offered.c: keys that come by mail ------------------------------------------------------ */
 
 bool offered_is_packet(const void *, gsize);
+GBytes *offered_base64(const char *text);	/* NULL: it is none */
 /* From the outermost header, or from the layer around. */
 void offered_read(struct letter *, const struct header *, const struct letter *outer);
 void offered_inherit(struct letter *, const struct letter *outer);
@@ -124,6 +137,8 @@ GMimeObject *content_parse(const char *raw, gsize at, gsize end, bool is_mail);
 /* Decoded bytes of a leaf, at most max (*more says there was more). */
 GByteArray *content_bytes(GMimePart *, gsize max, bool *more);
 void content_digest(GMimePart *, guint64 *size, guint8 out[DIGEST_SIZE]);
+/* Neither text shown in the mail nor part of one. */
+bool content_is_attachment(GMimeObject *);
 /* Safe file name of a leaf, or NULL. g_free(). */
 char *content_name(GMimeObject *, const struct parse_settings *);
 char *content_type_word(GMimeObject *);	/* "text/plain", lower-cased; g_free() */
@@ -146,6 +161,9 @@ struct reading {
 	GString *text;		/* displayed text, not yet cleaned */
 	enum show show;
 	bool covered;		/* what is read now is inside the signed subtree */
+	bool outside;		/* outside of one: what a reader would see exposes the letter */
+	const char *skip;	/* number of the signed part then, already read, or NULL */
+	bool skipped;		/* and it was there */
 	bool is_report;		/* the root is a multipart/report */
 	struct protection protection;
 	guint seen;		/* objects walked, to be compared with the scan */

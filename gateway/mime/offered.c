@@ -64,8 +64,8 @@ offered_add(struct letter *letter, const char *source, const char *address, GByt
 /* ---- Autocrypt ----------------------------------------------------------------------------- */
 
 /* Strict, blanks apart: GLib's decoder passes over what it does not know. */
-static GBytes *
-base64_decode(const char *text)
+GBytes *
+offered_base64(const char *text)
 {
 	GString *packed = g_string_new(NULL);
 	for (; *text != '\0'; text++)
@@ -121,7 +121,7 @@ autocrypt_read(const char *value, const char *from)
 	struct autocrypt a = { 0 };
 	if (!attributes_read(list, &a) || g_ascii_strcasecmp(a.addr, from) != 0)
 		return NULL;
-	g_autoptr(GBytes) bytes = base64_decode(a.keydata);
+	g_autoptr(GBytes) bytes = offered_base64(a.keydata);
 	if (bytes == NULL || !offered_is_packet(g_bytes_get_data(bytes, NULL),
 		g_bytes_get_size(bytes)))
 		return NULL;

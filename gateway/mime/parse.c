@@ -38,11 +38,26 @@ text_cap(char *text, gsize max)
 	return true;
 }
 
-static void
-text_set(char **to, const char *decoded)
+/* Never NULL, so that an empty mail is nothing special. */
+static const char *
+bytes_get(GBytes *bytes, gsize *size)
 {
-	g_free(*to);
-	*to = text_clean(decoded, -1);
+	const char *data = g_bytes_get_data(bytes, size);
+	return data != NULL ? data : "";
+}
+
+/* What a reader would see beside what is covered; blank text is nothing. */
+static void
+outside_add(struct letter *letter, const char *decoded)
+{
+	g_autofree char *clean = text_clean(decoded, -1);
+	if (text_is_blank(clean))
+		return;
+	char *all = *letter->outside == '\0' ? g_strdup(clean)
+		: g_strconcat(letter->outside, "\n", clean, NULL);
+	g_free(letter->outside);
+	letter->outside = all;
+	letter->exposed = true;
 }
 
 /* ---- digests ------------------------------------------------------------------------------- */
@@ -78,14 +93,16 @@ read_bare(struct reading *r, struct slice body)
 	r->letter->truncated = r->letter->truncated || size < body.size;
 }
 
+/* Neither in attached mails nor in the signed part, if there is one below the root. */
 static guint
-entities_outside_mails(const struct scan *scan)
+entities_walked(const struct scan *scan)
 {
 	guint n = 0;
 	g_autofree bool *within = g_new0(bool, scan->entities->len);
 	for (guint i = 0; i < scan->entities->len; i++) {
 		const struct entity *e = &g_array_index(scan->entities, struct entity, i);
-		within[i] = e->inner || (i > 0 && within[e->parent]);
+		bool is_signed = scan->carrier > 0 && e->parent == scan->carrier;
+		within[i] = e->inner || is_signed || (i > 0 && within[e->parent]);
 		n += !within[i];
 	}
 	return n;
@@ -107,16 +124,38 @@ inline_slice(const struct reading *r, const char *end_line)
 		(guint64)(end - begin) + strlen(end_line) };
 }
 
+/* The bytes of the block in a mail that is one text, its transfer encoding undone. */
+static enum layer
+inline_block(GMimeObject *object, GBytes **out)
+{
+	if (!GMIME_IS_PART(object) || !content_is(object, "text", "plain")
+	    || content_is_attachment(object))
+		return LAYER_PLAIN;
+	bool more;
+	GByteArray *bytes = content_bytes(GMIME_PART(object), 2 * LIMIT_LETTER_TEXT, &more);
+	g_autoptr(GBytes) all = g_byte_array_free_to_bytes(bytes);
+	gsize size;
+	const char *data = bytes_get(all, &size);
+	struct slice block;
+	enum layer layer = layer_block(data, size, &block);
+	if (layer != LAYER_PLAIN)
+		*out = g_bytes_new_from_bytes(all, block.at, block.size);
+	return layer;
+}
+
 static void
-read_inline(struct reading *r)
+read_inline(struct reading *r, GMimeObject *object)
 {
 	struct letter *letter = r->letter;
 	g_autofree char *inside = NULL, *around = NULL;
-	letter->layer = layer_inline(r->text->str, &inside, &around);
-	if (letter->layer == LAYER_PLAIN)
+	g_autoptr(GBytes) block = NULL;
+	enum layer layer = layer_inline(r->text->str, &inside, &around);
+	/* in a charset that is not ASCII's the text has a block nobody could open */
+	if (layer == LAYER_PLAIN || inline_block(object, &block) != layer)
 		return;
+	letter->layer = layer;
 	g_string_assign(r->text, inside != NULL ? inside : "");
-	text_set(&letter->outside, around);
+	outside_add(letter, around);
 	letter->sealed = inline_slice(r, letter->layer == LAYER_PGP_INLINE_SIGNED
 		? "-----END PGP SIGNATURE-----" : "-----END PGP MESSAGE-----");
 	if (letter->layer == LAYER_PGP_INLINE_SIGNED)
@@ -135,38 +174,97 @@ read_plain(struct reading *r)
 		return;
 	}
 	walk_object(r, object, "");
-	if (r->seen != entities_outside_mails(r->scan))
+	if (r->seen != entities_walked(r->scan))
 		letter_note(r->letter, "structure is ambiguous");
 	if (GMIME_IS_MULTIPART(object) && r->text->len == 0 && r->letter->parts->len == 0
 		&& body.size > 0) {
 		letter_note(r->letter, "a multipart without parts");
 		read_bare(r, body);
 	}
-	if (GMIME_IS_PART(object) && content_is(object, "text", "plain")
-		&& r->letter->parts->len == 0)
-		read_inline(r);
+	read_inline(r, object);
 }
 
+/* ---- signed -------------------------------------------------------------------------------- */
+
 static void
-read_signed(struct reading *r)
+read_covered(struct reading *r, const char *number)
 {
 	struct slice covered = r->letter->covered;
 	g_autoptr(GMimeObject) object = content_parse(r->raw, covered.at, covered.at + covered.size,
 		false);
-	r->covered = true;
 	if (object == NULL) {
 		letter_note(r->letter, "the signed part cannot be read");
 		return;
 	}
-	walk_object(r, object, "1");
+	r->covered = true;
+	/* the text of a layer within is read when that is undone */
+	r->show = r->letter->nested ? LIST : SHOW;
+	walk_object(r, object, number);
+	r->show = SHOW;
+	r->covered = false;
+}
+
+/* Would a reader be shown what stands in the place of the signature? */
+static bool
+is_shown(const char *raw, const struct entity *e)
+{
+	g_auto(header_auto) h = { 0 };
+	header_read(raw, e->at, e->body, &h);
+	const char *value = header_get(&h, "content-type", 0);
+	g_autoptr(GMimeContentType) type = value != NULL && header_count(&h, "content-type") == 1
+		? g_mime_content_type_parse(NULL, value) : NULL;
+	return type == NULL || !g_mime_content_type_is_type(type, "application", "*");
+}
+
+static void
+read_outside(struct reading *r, const struct entity *e)
+{
+	g_autofree char *number = scan_number(r->scan, e);
+	g_autoptr(GMimeObject) object = content_parse(r->raw, e->at, e->end,
+		e == scan_root(r->scan));
+	r->seen = 0;
+	if (object != NULL)
+		walk_object(r, object, number);
+	bool is_root = e == scan_root(r->scan);
+	if (object != NULL && (!is_root || (r->skipped && r->seen == entities_walked(r->scan))))
+		return;
+	/* what GMime sees is not what the scan saw: nobody knows what else is to be seen */
+	letter_note(r->letter, "structure is ambiguous");
+	r->letter->exposed = true;
+}
+
+/* The covered part first, so that no limit is used up by what anybody may have put around it. */
+static void
+read_signed(struct reading *r)
+{
+	const struct entity *carrier = scan_carrier(r->scan), *second = scan_child(r->scan,
+		carrier, 2);
+	g_autofree char *skip = scan_number(r->scan, carrier);
+	g_autofree char *number = scan_number(r->scan, scan_child(r->scan, carrier, 1));
+	read_covered(r, number);
+	bool is_below = r->scan->carrier > 0, is_cut = r->letter->truncated;
+	GString *text = r->text;
+	r->text = g_string_new(NULL);
+	r->outside = true;
+	r->letter->truncated = false;
+	r->skip = skip;
+	if (is_below)
+		read_outside(r, scan_root(r->scan));
+	r->skip = NULL;
+	if (is_shown(r->raw, second))
+		read_outside(r, second);
+	outside_add(r->letter, r->text->str);
+	r->letter->exposed |= r->letter->truncated;
+	r->letter->truncated |= is_cut;
+	g_string_free(r->text, TRUE);
+	r->text = text;
 }
 
 static void
 read_sealed(struct reading *r)
 {
 	const struct entity *root = scan_root(r->scan);
-	const struct entity *e = r->letter->layer == LAYER_PGP_ENCRYPTED
-		? scan_child(r->scan, root, 2) : root;
+	const struct entity *e = scan_sealed(r->scan, r->letter->layer);
 	g_autoptr(GMimeObject) object = content_parse(r->raw, e->at, e->end, e == root);
 	r->show = LIST;
 	if (object != NULL && !GMIME_IS_MULTIPART(object))
@@ -212,6 +310,14 @@ inherit(struct letter *letter, const struct letter *outer)
 		|| outer->layer == LAYER_PGP_INLINE_ENCRYPTED;
 }
 
+/* What an inline block held is text, whatever its first lines look like. */
+static bool
+is_inline(const struct letter *outer)
+{
+	return outer != NULL && (outer->layer == LAYER_PGP_INLINE_SIGNED
+		|| outer->layer == LAYER_PGP_INLINE_ENCRYPTED);
+}
+
 static void
 text_finish(struct letter *letter, const char *decoded)
 {
@@ -236,14 +342,6 @@ is_report(const struct letter *letter)
 	return type != NULL && g_str_has_prefix(type, "multipart/report");
 }
 
-/* Never NULL, so that an empty mail is nothing special. */
-static const char *
-bytes_get(GBytes *bytes, gsize *size)
-{
-	const char *data = g_bytes_get_data(bytes, size);
-	return data != NULL ? data : "";
-}
-
 enum outcome
 parse_mail(GBytes *bytes, const struct letter *outer, const struct parse_settings *settings,
 	struct letter **out, GError **error)
@@ -251,7 +349,8 @@ parse_mail(GBytes *bytes, const struct letter *outer, const struct parse_setting
 	gsize size;
 	const char *raw = bytes_get(bytes, &size);
 	g_auto(scan_auto) scan = { 0 };
-	enum outcome how = scan_structure(raw, size, &scan, error);
+	enum outcome how = is_inline(outer) ? scan_text(size, &scan, error)
+		: scan_structure(raw, size, &scan, error);
 	if (how != DONE)
 		return how;
 	const struct entity *root = scan_root(&scan);
@@ -259,11 +358,11 @@ parse_mail(GBytes *bytes, const struct letter *outer, const struct parse_setting
 	g_auto(header_auto) header = { 0 };
 	header_read(raw, root->at, root->body, &header);
 	envelope(letter, &header, outer, settings);
-	if (scan.headless)
+	if (scan.headless && !is_inline(outer))
 		letter_note(letter, "no header");
 	else if (root->at > 0 && !g_str_has_prefix(raw, "From "))
 		letter_note(letter, "garbage before the header");
-	layer_find(letter, raw, &scan, &header);
+	layer_find(letter, raw, &scan);
 	if (outer != NULL)
 		inherit(letter, outer);
 	offered_read(letter, &header, outer);
@@ -281,6 +380,20 @@ parse_mail(GBytes *bytes, const struct letter *outer, const struct parse_setting
 	return DONE;
 }
 
+static GBytes *
+entity_bytes(GBytes *bytes, const struct scan *scan, const struct entity *e)
+{
+	gsize size;
+	const char *raw = bytes_get(bytes, &size);
+	g_autoptr(GMimeObject) object = e->children > 0 ? NULL
+		: content_parse(raw, e->at, e->end, e == scan_root(scan));
+	if (object == NULL || !GMIME_IS_PART(object))
+		return g_bytes_new_from_bytes(bytes, e->body, e->end - e->body);
+	bool more;
+	GByteArray *decoded = content_bytes(GMIME_PART(object), LIMIT_MAIL_SIZE, &more);
+	return g_byte_array_free_to_bytes(decoded);
+}
+
 enum outcome
 parse_part(GBytes *bytes, const char *number, GBytes **out, GError **error)
 {
@@ -293,65 +406,29 @@ parse_part(GBytes *bytes, const char *number, GBytes **out, GError **error)
 	const struct entity *e = scan_find(&scan, number);
 	if (e == NULL)
 		return fail(error, NEVER, "mime: no part %s", number);
-	bool is_mail = e->children > 0;
-	g_autoptr(GMimeObject) object = is_mail ? NULL
-		: content_parse(raw, e->at, e->end, e == scan_root(&scan));
-	if (object == NULL || !GMIME_IS_PART(object)) {
-		*out = g_bytes_new_from_bytes(bytes, e->body, e->end - e->body);
-		return DONE;
-	}
-	bool more;
-	GByteArray *decoded = content_bytes(GMIME_PART(object), LIMIT_MAIL_SIZE, &more);
-	*out = g_byte_array_free_to_bytes(decoded);
+	*out = entity_bytes(bytes, &scan, e);
 	return DONE;
 }
 
-/* How each layer carries its sealed bytes: the part; of inline blocks the first and last line. */
-static const struct { const char *number, *begin, *end; } sealed[layer_count] = {
-	[LAYER_PGP_SIGNED] = { "2", NULL, NULL },
-	[LAYER_PGP_ENCRYPTED] = { "2", NULL, NULL },
-	[LAYER_SMIME_SIGNED] = { "2", NULL, NULL },
-	[LAYER_SMIME_OPAQUE] = { "1", NULL, NULL },
-	[LAYER_SMIME_ENCRYPTED] = { "1", NULL, NULL },
-	[LAYER_PGP_INLINE_SIGNED] = { "1", "-----BEGIN PGP SIGNED MESSAGE-----",
-		"-----END PGP SIGNATURE-----" },
-	[LAYER_PGP_INLINE_ENCRYPTED] = { "1", "-----BEGIN PGP MESSAGE-----",
-		"-----END PGP MESSAGE-----" },
-};
-
-/* Offset of this text at the start of a line, or size. */
-static gsize
-line_find(const char *data, gsize size, gsize from, const char *line)
-{
-	gsize n = strlen(line);
-	while (from < size) {
-		const char *at = memmem(data + from, size - from, line, n);
-		if (at == NULL)
-			break;
-		if (at == data || at[-1] == '\n')
-			return (gsize)(at - data);
-		from = (gsize)(at - data) + 1;
-	}
-	return size;
-}
-
 enum outcome
-parse_sealed(GBytes *bytes, enum layer layer, GBytes **out, GError **error)
+parse_sealed(GBytes *bytes, GBytes **out, GError **error)
 {
-	if (layer >= layer_count || sealed[layer].number == NULL)
-		return fail(error, NEVER, "mime: nothing is sealed here");
-	g_autoptr(GBytes) part = NULL;
-	enum outcome how = parse_part(bytes, sealed[layer].number, &part, error);
-	if (how != DONE || sealed[layer].begin == NULL) {
-		*out = g_steal_pointer(&part);
-		return how;
-	}
 	gsize size;
-	const char *data = bytes_get(part, &size);
-	gsize begin = line_find(data, size, 0, sealed[layer].begin);
-	gsize end = line_find(data, size, begin, sealed[layer].end);
-	if (end == size)
-		return fail(error, NEVER, "mime: no inline block");
-	*out = g_bytes_new_from_bytes(part, begin, end + strlen(sealed[layer].end) - begin);
+	const char *raw = bytes_get(bytes, &size);
+	g_auto(scan_auto) scan = { 0 };
+	enum outcome how = scan_structure(raw, size, &scan, error);
+	if (how != DONE)
+		return how;
+	const struct entity *root = scan_root(&scan);
+	g_autoptr(letter_auto) letter = letter_new();
+	layer_find(letter, raw, &scan);
+	if (letter->layer != LAYER_PLAIN) {
+		*out = entity_bytes(bytes, &scan, scan_sealed(&scan, letter->layer));
+		return DONE;
+	}
+	g_autoptr(GMimeObject) object = scan.headless ? NULL
+		: content_parse(raw, root->at, root->end, true);
+	if (object == NULL || inline_block(object, out) == LAYER_PLAIN)
+		return fail(error, NEVER, "mime: nothing is sealed here");
 	return DONE;
 }

@@ -73,13 +73,14 @@ is_mime_layer(enum layer layer)
 		&& layer != LAYER_PGP_INLINE_ENCRYPTED;
 }
 
-/* The root of what is protected, seen from this layer; NULL: there is none here. */
+/* The root of what is protected, seen from this layer; NULL: there is none here.  Below the root of
+ * a mail nothing speaks for its header, whoever signed it. */
 static const struct entity *
 payload_of(const struct letter *letter, const struct scan *scan, const struct letter *outer)
 {
 	const struct entity *root = scan_root(scan);
 	if (letter->layer == LAYER_PGP_SIGNED || letter->layer == LAYER_SMIME_SIGNED)
-		return scan_child(scan, root, 1);
+		return scan->carrier == 0 ? scan_child(scan, root, 1) : NULL;
 	if (letter->layer != LAYER_PLAIN || outer == NULL || !is_mime_layer(outer->layer))
 		return NULL;
 	return root;
@@ -106,7 +107,7 @@ is_older_display(const struct scan *scan, const struct entity *e, const struct e
 		&& e->parent == (guint)(payload - scan_root(scan));
 }
 
-/* Every entity but the payload's root; those of attached mails are their own business. */
+/* Every entity but the payload's root; attached mails and a layer within speak for themselves. */
 static void
 marks_elsewhere(struct letter *letter, const char *raw, const struct scan *scan,
 	const struct entity *payload, bool is_older)
@@ -114,7 +115,9 @@ marks_elsewhere(struct letter *letter, const char *raw, const struct scan *scan,
 	g_autofree bool *within = g_new0(bool, scan->entities->len);
 	for (guint i = 0; i < scan->entities->len; i++) {
 		const struct entity *e = &g_array_index(scan->entities, struct entity, i);
-		within[i] = e->inner || (i > 0 && within[e->parent]);
+		bool is_nested = letter->nested && payload != NULL
+			&& e->parent == (guint)(payload - scan_root(scan));
+		within[i] = e->inner || is_nested || (i > 0 && within[e->parent]);
 		if (within[i] || e == payload || (is_older && is_older_display(scan, e, payload)))
 			continue;
 		g_auto(header_auto) h = { 0 };
@@ -183,6 +186,7 @@ envelope_inside(const struct letter *outer, const struct header *h, const struct
 	letter->layer = outer->layer;
 	letter->covered = outer->covered;
 	letter->sealed = outer->sealed;
+	letter->nested = outer->nested;
 	if (header_count(h, "from") == 0)
 		letter_note(letter, "the protected header has no From field");
 	if (p->is_cipher && p->word == HEADER_PROTECTION_SIGNED)

@@ -355,6 +355,17 @@ scan_lines(struct scanner *s)
 }
 
 enum outcome
+scan_text(gsize size, struct scan *out, GError **error)
+{
+	struct entity e = { .end = size };
+	out->headless = true;
+	out->entities = g_array_new(FALSE, FALSE, sizeof(struct entity));
+	g_array_append_val(out->entities, e);
+	return size > LIMIT_MAIL_SIZE
+		? limit_reached(error, "mime", "mail size", LIMIT_MAIL_SIZE) : DONE;
+}
+
+enum outcome
 scan_structure(const char *raw, gsize size, struct scan *out, GError **error)
 {
 	g_autofree struct scanner *s = g_new0(struct scanner, 1);
@@ -415,6 +426,31 @@ scan_find(const struct scan *scan, const char *number)
 		number = *end == '.' ? end + 1 : end;
 	}
 	return e;
+}
+
+char *
+scan_number(const struct scan *scan, const struct entity *e)
+{
+	GString *out = g_string_new(NULL);
+	for (; e != scan_root(scan); e = &g_array_index(scan->entities, struct entity, e->parent)) {
+		g_autofree char *index = g_strdup_printf(out->len > 0 ? "%u." : "%u", e->index);
+		g_string_prepend(out, index);
+	}
+	return g_string_free(out, FALSE);
+}
+
+const struct entity *
+scan_carrier(const struct scan *scan)
+{
+	return &g_array_index(scan->entities, struct entity, scan->carrier);
+}
+
+const struct entity *
+scan_sealed(const struct scan *scan, enum layer layer)
+{
+	const struct entity *carrier = scan_carrier(scan);
+	bool is_cms = layer == LAYER_SMIME_OPAQUE || layer == LAYER_SMIME_ENCRYPTED;
+	return is_cms ? carrier : scan_child(scan, carrier, 2);
 }
 
 enum outcome

@@ -33,10 +33,10 @@ is_stub(const char *text)
 }
 
 static bool
-is_attachment(GMimeObject *object)
+has_display_to_cut(const struct reading *r, GMimePart *part)
 {
-	const char *word = g_mime_object_get_disposition(object);
-	return word != NULL && g_ascii_strcasecmp(word, "attachment") == 0;
+	return r->protection.is_cipher && !r->outside
+		&& protected_has_display(GMIME_OBJECT(part));
 }
 
 static void
@@ -51,7 +51,7 @@ html_to_text(struct reading *r, GMimePart *part, const GByteArray *bytes, bool c
 {
 	const char *charset = g_mime_object_get_content_type_parameter(GMIME_OBJECT(part),
 		"charset");
-	bool has_display = r->protection.is_cipher && protected_has_display(GMIME_OBJECT(part));
+	bool has_display = has_display_to_cut(r, part);
 	const char *data = (const char *)bytes->data;
 	g_autofree char *meta = charset == NULL ? html_charset(data, bytes->len) : NULL;
 	g_autofree char *utf8 = text_decode(data, bytes->len, charset != NULL ? charset : meta,
@@ -81,7 +81,7 @@ leaf_text(struct reading *r, GMimePart *part)
 	r->letter->truncated = r->letter->truncated || more;
 	char *text = text_decode(bytes->data, bytes->len, charset,
 		r->settings != NULL ? r->settings->fallback_charsets : NULL);
-	if (r->protection.is_cipher && protected_has_display(GMIME_OBJECT(part)))
+	if (has_display_to_cut(r, part))
 		display_cut(r, text, false);
 	const char *format = g_mime_content_type_get_parameter(type, "format");
 	if (format == NULL || g_ascii_strcasecmp(format, "flowed") != 0)
@@ -129,6 +129,7 @@ walk_list(struct reading *r, GMimeObject *object, const char *number)
 {
 	if (*number == '\0')
 		number = "1";
+	r->letter->exposed |= r->outside;
 	if (r->letter->parts->len >= LIMIT_LETTER_PARTS) {
 		letter_note(r->letter, "only the first %d attachments are listed",
 			LIMIT_LETTER_PARTS);
@@ -144,7 +145,8 @@ walk_list(struct reading *r, GMimeObject *object, const char *number)
 		guint8 digest[DIGEST_SIZE];
 		content_digest(GMIME_PART(object), &part->size, digest);
 		part->sha256 = digest_hex(digest);
-		offered_attachment(r->letter, GMIME_PART(object), part->name);
+		if (!r->outside)
+			offered_attachment(r->letter, GMIME_PART(object), part->name);
 	} else {
 		mail_digest(r, object, e, part);
 	}
@@ -156,10 +158,12 @@ walk_list(struct reading *r, GMimeObject *object, const char *number)
 static void
 walk_leaf(struct reading *r, GMimeObject *object, const char *number)
 {
-	bool is_text = GMIME_IS_PART(object) && !is_attachment(object)
+	bool is_text = GMIME_IS_PART(object) && !content_is_attachment(object)
 		&& (content_is(object, "text", "plain") || content_is(object, "text", "html"));
 	g_autofree char *name = is_text ? content_name(object, r->settings) : NULL;
 	bool is_root = *number == '\0';
+	/* an image or a style says something where no text is */
+	r->letter->exposed |= r->outside && content_is(object, "text", "html");
 	if (!is_text || r->show == LIST || (name != NULL && !is_root))
 		walk_list(r, object, number);
 	else if (r->show == SHOW)
@@ -182,7 +186,7 @@ choose(struct reading *r, GMimeMultipart *of)
 	int n = g_mime_multipart_get_count(of), html = -1;
 	for (int i = 0; i < n; i++) {
 		GMimeObject *child = g_mime_multipart_get_part(of, i);
-		if (is_attachment(child))
+		if (content_is_attachment(child))
 			continue;
 		if (html < 0 && (content_is(child, "text", "html") || GMIME_IS_MULTIPART(child)))
 			html = i;
@@ -261,12 +265,20 @@ walk_object(struct reading *r, GMimeObject *object, const char *number)
 	r->seen++;
 	if (depth > LIMIT_DEPTH || r->seen > LIMIT_PARTS) {
 		letter_note(r->letter, "structure is ambiguous");
+		r->letter->exposed |= r->outside;
+		return;
+	}
+	if (r->skip != NULL && strcmp(number, r->skip) == 0
+	    && content_is(object, "multipart", "signed")) {
+		r->skipped = true;
 		return;
 	}
 	if (!GMIME_IS_MULTIPART(object)) {
 		walk_leaf(r, object, number);
 		return;
 	}
+	/* some show the text of a multipart that has no parts */
+	r->letter->exposed |= r->outside && g_mime_multipart_get_count(GMIME_MULTIPART(object)) < 1;
 	guint i = 0;
 	while (!content_is(object, "multipart", multiparts[i].subtype)
 		&& i + 1 < G_N_ELEMENTS(multiparts))

@@ -162,6 +162,10 @@ letter_print(const struct letter *l)
 	print_protection(out, l);
 	print_slice(out, "covered", &l->covered);
 	print_slice(out, "sealed", &l->sealed);
+	if (l->exposed)
+		g_string_append(out, "exposed: yes\n");
+	if (l->nested)
+		g_string_append(out, "nested: yes\n");
 	print_digest(out, "body-sha256", l->body_sha256);
 	print_digest(out, "own-sha256", l->own_sha256);
 	if (l->truncated)

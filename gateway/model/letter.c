@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define LETTER_TYPE "((msms)ua(msms)smsasxa(ss)sssmsa(smsstsb)a(sss)m(msmsmsms)m(msms)as" \
-	"u(tt)(tt)bayayu(msms)ba(smsay))"
+	"u(tt)(tt)bayayu(msms)ba(smsay)(bb))"
 #define LETTER_LAST_DATE G_GINT64_CONSTANT(253402300799999)	/* the end of the year 9999 */
 
 /* ---- new and free --------------------------------------------------------------------- */
@@ -283,6 +283,7 @@ letter_to_variant(const struct letter *l)
 	g_variant_builder_add(&b, "(msms)", l->outer_from.name, l->outer_from.address);
 	g_variant_builder_add(&b, "b", (gboolean)l->within_encryption);
 	g_variant_builder_add_value(&b, offered_variant(l->offered));
+	g_variant_builder_add(&b, "(bb)", (gboolean)l->exposed, (gboolean)l->nested);
 	return g_variant_builder_end(&b);
 }
 
@@ -299,7 +300,7 @@ letter_to_bytes(const struct letter *l)
 /* Children of the tuple, in the order of LETTER_TYPE. */
 enum child { FROM, N_FROM, TO, SUBJECT, MESSAGE_ID, REFERENCES, DATE, FIELDS, TEXT, QUOTED, OUTSIDE,
 	LANGUAGE, PARTS, INDICATORS, BOUNCE, FEEDBACK, NOTES, LAYER, COVERED, SEALED, TRUNCATED,
-	BODY_SHA256, OWN_SHA256, PROTECTION, OUTER_FROM, WITHIN, OFFERED };
+	BODY_SHA256, OWN_SHA256, PROTECTION, OUTER_FROM, WITHIN, OFFERED, COVER };
 
 /* How many elements each array may have; checked before any is looked at. */
 static const struct {
@@ -533,20 +534,22 @@ take_slice(struct slice *to, GVariant *v, enum child child)
 static bool
 take_numbers(struct letter *l, GVariant *v)
 {
-	guint32 n_from, layer, protection;
-	gboolean truncated, within;
+	guint32 layer, protection;
+	gboolean truncated, within, exposed, nested;
 
-	g_variant_get_child(v, N_FROM, "u", &n_from);
+	g_variant_get_child(v, N_FROM, "u", &l->n_from);
 	g_variant_get_child(v, DATE, "x", &l->date);
 	g_variant_get_child(v, LAYER, "u", &layer);
 	g_variant_get_child(v, TRUNCATED, "b", &truncated);
-	l->n_from = n_from;
 	l->layer = layer;
 	g_variant_get_child(v, PROTECTION, "u", &protection);
 	g_variant_get_child(v, WITHIN, "b", &within);
+	g_variant_get_child(v, COVER, "(bb)", &exposed, &nested);
 	l->truncated = truncated;
 	l->header_protection = protection;
 	l->within_encryption = within;
+	l->exposed = exposed;
+	l->nested = nested;
 	/* A Date: far outside is the sender's mistake, not the worker's: it counts as none. */
 	if (l->date < 0 || l->date > LETTER_LAST_DATE)
 		l->date = -1;

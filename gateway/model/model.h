@@ -100,7 +100,7 @@ WORDS(death, DEATH, DEATH_LIST)
 	X(LETTER_MEMORY,	268435456, "letter memory")	/* bytes of address space */ \
 	X(KEYS_WALL,		      60, "key operation time")	/* seconds */ \
 	X(PACKETS, 500, "OpenPGP packets") X(SIGNATURES, 16, "signatures")	/* of a ciphertext; over a text */ \
-	X(CERTIFICATE,		  262144, "certificate")	/* bytes, others' signatures on it included */ \
+	X(CERTIFICATE, 262144, "certificate") X(KEYRING, 2000, "certificates of a file")	/* bytes; number */ \
 	X(ENTITY_SIZE,		 4194304, "composed entity")	/* bytes of one outgoing entity without attachments */ \
 	X(TEMPLATE_SIZE,	   65536, "template") \
 	X(RENDERED_SIZE,	  262144, "rendered text") \
@@ -144,15 +144,15 @@ struct letter {
 	gint64 date;			/* Date:, ms; -1 */
 	GPtrArray *fields;		/* struct field: the ones desk asks for (see mime/mime.h), topmost first */
 	char *text;			/* covered text, quotation cut; UTF-8 NFC, "\n" ends, cleaned; never NULL */
-	char *quoted, *outside;		/* never NULL */
-	char *language;			/* "vi" "en" or NULL */
-	GPtrArray *parts;		/* struct part: attachments, attached mails included */
-	GPtrArray *indicators;		/* struct indicator */
+	char *quoted, *outside, *language;	/* the first two never NULL; "vi" "en" or NULL */
+	GPtrArray *parts, *indicators;	/* struct part: attachments, attached mails included; struct indicator */
 	struct bounce *bounce; struct feedback *feedback;	/* or NULL */
 	GPtrArray *notes;		/* char *: ambiguities to show, e.g. "two From fields" */
 	enum layer layer;		/* what is to be undone next; PLAIN: nothing */
 	struct slice covered;		/* octets the signature is over */
 	struct slice sealed;		/* ciphertext, or the detached signature's decoded-from body */
+	bool exposed;			/* a reader would see more than is covered: `outside`, an attachment */
+	bool nested;			/* `covered` is one more layer: no text here, to be parsed as the next one */
 	bool truncated;			/* text was cut at LIMIT_LETTER_TEXT */
 	guint8 body_sha256[DIGEST_SIZE];/* body octets as text (digest_put_text) */
 	guint8 own_sha256[DIGEST_SIZE];	/* the sender's own part: covered slice, ciphertext, else body */

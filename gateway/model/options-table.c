@@ -64,6 +64,12 @@ const struct option options_table[] = {
 		"ticket numbers: id, year, number" },
 	{ "hotline.certificate", T(TEXT), NULL, "internal", K,
 		"public certificate of hotline.key, base64" },
+	{ "hotline.autocrypt", T(TEXT), NULL, "internal", H,
+		"the same as short as can be, base64" },
+	{ "hotline.old_certificates", T(TEXTS), NULL, "internal", K,
+		"those of old_keys that are there, base64" },
+	{ "hotline.gone_keys", T(TEXTS), NULL, "internal", H|K,
+		"those of old_keys whose secret part is gone" },
 
 	{ "mailboxes", T(LIST), "!", NULL, S|H|F, "mailboxes to be watched" },
 	{ "mailboxes[].name", T(TEXT), "!", "id", S|H|F, "its name in log and ledger" },

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
  *
  * agent: one gpg-agent per keys worker, both its sockets bound here, and the run-time folder they
- * lie in.  The standard socket, over which secret keys could be exported, loses its path as soon as
- * our own connection stands; that connection tells when the agent dies.  Relies on the gpg and
- * gpg-agent found at build time.  Refuses to lie anywhere but on tmpfs.
+ * lie in.  The standard socket, over which secret keys could be exported, has a name nobody can
+ * guess, for a worker in foreign hands may wait for the next agent, and loses it as soon as our own
+ * connection stands; that connection tells when the agent dies.  Relies on the gpg and gpg-agent
+ * found at build time.  Refuses to lie anywhere but on tmpfs.
  */
 #include "role/role.h"
 #include "role/program.h"
@@ -31,7 +32,7 @@
 #define GPG_OUTPUT_MAX	(4 * 1024 * 1024)	/* bytes; a certificate with many certifications */
 #define BASE_MAX	40			/* characters; a socket's path ends at 108 */
 
-/* ---- the run-time folder ---------------------------------------------------------------- */
+/* ---- the run-time folder ------------------------------------------------- */
 
 void
 runtime_remove(const char *path)
@@ -113,7 +114,7 @@ runtime_new(const char *store_path, GError **error)
 	return NULL;
 }
 
-/* ---- the agent -------------------------------------------------------------------------- */
+/* ---- the agent ----------------------------------------------------------- */
 
 static int
 listen_at(const char *path, GError **error)
@@ -202,7 +203,8 @@ agent_start(const char *keys_home, const char *runtime, guint index, gint64 uid,
 	gint64 socket_uid, struct agent *out, GError **error)
 {
 	g_autofree char *folder = g_strdup_printf("%s/a%u", runtime, index);
-	g_autofree char *standard = g_build_filename(folder, "std", NULL);
+	g_autofree char *secret = id_text(id_new());
+	g_autofree char *standard = g_build_filename(folder, secret, NULL);
 	int sockets[2] = { -1, -1 };
 
 	*out = (struct agent){ .pid = -1, .watch_fd = -1 };
@@ -251,7 +253,7 @@ agent_stop(struct agent *agent)
 	*agent = (struct agent){ .pid = -1, .watch_fd = -1 };
 }
 
-/* ---- our certificate -------------------------------------------------------------------- */
+/* ---- our certificate ----------------------------------------------------- */
 
 static enum outcome
 run_gpg(const char *home, const char *const *words, GBytes **out, GError **error)
@@ -278,15 +280,16 @@ run_gpg(const char *home, const char *const *words, GBytes **out, GError **error
 	return program_capture(&program, GPG_MS, GPG_OUTPUT_MAX, out, error);
 }
 
-/* gpg's colon lines (doc/DETAILS): field 1 record, 2 validity, 10 keygrip, 12 capabilities. */
-static bool
-signs_with_secret(const char *home, GBytes *listing)
+/* gpg's colon lines (doc/DETAILS): field 1 record, 2 validity, 10 keygrip, 12 capabilities.  What
+ * has expired signs no more, and decrypts as before. */
+static void
+secrets_find(const char *home, GBytes *listing, struct own_key *key)
 {
 	gsize size;
 	const char *text = g_bytes_get_data(listing, &size);
 	g_autofree char *copy = g_strndup(text, size);
 	g_auto(GStrv) lines = g_strsplit(copy, "\n", -1);
-	bool can_sign = false;
+	bool can_sign = false, can_decrypt = false;
 
 	for (char **line = lines; *line; line++) {
 		g_auto(GStrv) field = g_strsplit(*line, ":", 20);
@@ -295,15 +298,16 @@ signs_with_secret(const char *home, GBytes *listing)
 			continue;
 		if (strcmp(field[0], "pub") == 0 || strcmp(field[0], "sub") == 0) {
 			can_sign = strchr(field[11], 's') && !strpbrk(field[1], "idre");
-		} else if (strcmp(field[0], "grp") == 0 && can_sign && g_strv_length(field) >= 10) {
+			can_decrypt = strchr(field[11], 'e') && !strpbrk(field[1], "i");
+		} else if (strcmp(field[0], "grp") == 0 && g_strv_length(field) >= 10) {
 			g_autofree char *file =
 				g_strdup_printf("%s/private-keys-v1.d/%s.key", home, field[9]);
+			bool is_there = access(file, F_OK) == 0;
 
-			if (access(file, F_OK) == 0)
-				return true;
+			key->signs |= can_sign && is_there;
+			key->decrypts |= can_decrypt && is_there;
 		}
 	}
-	return false;
 }
 
 static bool
@@ -314,28 +318,37 @@ is_fingerprint(const char *text)
 	return (n == 40 || n == 64) && strspn(text, "0123456789ABCDEFabcdef") == n;
 }
 
-enum outcome
-agent_certificate(const char *keys_home, const char *fingerprint, GBytes **certificate,
-	bool *has_secret, GError **error)
+void
+own_key_clear(struct own_key *key)
 {
-	g_autoptr(GBytes) exported = NULL;
+	g_clear_pointer(&key->certificate, g_bytes_unref);
+	g_clear_pointer(&key->minimal, g_bytes_unref);
+}
+
+enum outcome
+agent_certificate(const char *keys_home, const char *fingerprint, struct own_key *out,
+	GError **error)
+{
 	g_autoptr(GBytes) listing = NULL;
 
-	*certificate = NULL;
-	*has_secret = false;
+	*out = (struct own_key){ 0 };
 	if (!is_fingerprint(fingerprint))
 		return fail(error, NEVER, "%s: not a full fingerprint", fingerprint);
 	const char *const list[] = { "--with-colons", "--with-keygrip", "--fixed-list-mode",
 		"--list-keys", fingerprint, NULL };
 	const char *const export[] = { "--export", fingerprint, NULL };
+	const char *const minimal[] = { "--export-options", "export-minimal", "--export",
+		fingerprint, NULL };
 	enum outcome how = run_gpg(keys_home, list, &listing, error);
 	if (how == DONE)
-		how = run_gpg(keys_home, export, &exported, error);
-	if (how != DONE)
-		return how;
-	if (g_bytes_get_size(exported) == 0)
-		return fail(error, NEVER, "%s: no such key in %s", fingerprint, keys_home);
-	*has_secret = signs_with_secret(keys_home, listing);
-	*certificate = g_steal_pointer(&exported);
-	return DONE;
+		how = run_gpg(keys_home, export, &out->certificate, error);
+	if (how == DONE)
+		how = run_gpg(keys_home, minimal, &out->minimal, error);
+	if (how == DONE && g_bytes_get_size(out->certificate) == 0)
+		how = fail(error, NEVER, "%s: no such key in %s", fingerprint, keys_home);
+	if (how == DONE)
+		secrets_find(keys_home, listing, out);
+	else
+		own_key_clear(out);
+	return how;
 }

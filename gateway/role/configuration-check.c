@@ -428,29 +428,73 @@ check_old_keys(struct checking *c)
 	}
 }
 
+static char *
+base64_of(GBytes *certificate)
+{
+	gsize size;
+	const void *data = g_bytes_get_data(certificate, &size);
+
+	return g_base64_encode(data, size);
+}
+
+/* An old key that is not there any more is no fault: mail to it is told by that. */
+static void
+take_old_keys(struct options *o, const char *home)
+{
+	guint n = options_count(o, "hotline.old_keys"), n_there = 0, n_gone = 0;
+
+	for (guint i = 0; i < n; i++) {
+		const char *key = options_text(o, "hotline.old_keys.%u", i);
+		g_auto(own_key_auto) own = { 0 };
+
+		if (agent_certificate(home, key, &own, NULL) == DONE) {
+			g_autofree char *path = g_strdup_printf("hotline.old_certificates.%u",
+				n_there++);
+			g_autofree char *base64 = base64_of(own.certificate);
+
+			options_set(o, path, base64);
+		}
+		if (!own.decrypts) {
+			g_autofree char *path = g_strdup_printf("hotline.gone_keys.%u", n_gone++);
+
+			options_set(o, path, key);
+		}
+	}
+}
+
+enum outcome
+configuration_own_keys(struct options *o, bool *has_secret, GError **error)
+{
+	const char *key = options_text(o, "hotline.key"), *home = options_text(o, "keys.home");
+	g_auto(own_key_auto) own = { 0 };
+	g_autofree char *whole = NULL, *minimal = NULL;
+
+	*has_secret = false;
+	take_old_keys(o, home);
+	if (*key == '\0')
+		return DONE;
+	if (agent_certificate(home, key, &own, error) != DONE)
+		return NEVER;
+	*has_secret = own.signs;
+	whole = base64_of(own.certificate);
+	minimal = base64_of(own.minimal);
+	options_set(o, "hotline.certificate", whole);
+	options_set(o, "hotline.autocrypt", minimal);
+	return DONE;
+}
+
 static void
 check_key(struct checking *c)
 {
-	const char *key = text(c, "hotline.key"), *home = text(c, "keys.home");
-	g_autoptr(GBytes) certificate = NULL;
 	g_autoptr(GError) error = NULL;
-	bool has_secret = false;
+	bool has_secret;
 
-	if (*key == '\0') {
+	if (*text(c, "hotline.key") == '\0')
 		fault(c, "hotline.key", "is empty; `ungcuuctl key generate` makes one");
-		return;
-	}
-	if (agent_certificate(home, key, &certificate, &has_secret, &error) != DONE) {
+	else if (configuration_own_keys(c->options, &has_secret, &error) != DONE)
 		fault(c, "hotline.key", "%s", error->message);
-		return;
-	}
-	if (!has_secret)
-		fault(c, "hotline.key", "its secret key is not in %s", home);
-	gsize size;
-	const void *data = g_bytes_get_data(certificate, &size);
-	g_autofree char *base64 = g_base64_encode(data, size);
-
-	options_set(c->options, "hotline.certificate", base64);
+	else if (!has_secret)
+		fault(c, "hotline.key", "its secret key is not in %s", text(c, "keys.home"));
 }
 
 /* ---- all of it ------------------------------------------------------------------------ */

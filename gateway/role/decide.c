@@ -103,11 +103,12 @@ facts_of_ticket(struct hub *hub, const struct letter *letter, struct facts *fact
 		outgoing_last(hub->store, facts->ticket, "T03"));
 }
 
-/* A mail that was held has its ticket before it is read; it may have been answered then. */
+/* A mail that was held or sealed has its ticket before it is read; it may have been answered then.
+ * T03 said that nothing was read. */
 static bool
 is_acknowledged(struct hub *hub, const struct mail *mail)
 {
-	static const char *const acknowledgements[] = { "T01", "T02", "T03", "T04", "T33" };
+	static const char *const acknowledgements[] = { "T01", "T02", "T04", "T33", "T38" };
 
 	for (guint i = 0; i < G_N_ELEMENTS(acknowledgements) && !id_is_null(mail->ticket); i++)
 		if (outgoing_last(hub->store, mail->ticket, acknowledgements[i]) >= 0)
@@ -129,6 +130,9 @@ facts_gather(struct hub *hub, const struct mail *mail, const struct letter *lett
 	facts->last_receipt = -1;
 	facts->silent = hub->site->observe;
 	facts->acknowledged = is_acknowledged(hub, mail);
+	facts->again = mail->kind >= 0;
+	facts->earlier = mail->ticket;
+	facts->earlier_first = g_strcmp0(mail->relation, "first") == 0;
 	facts->is_twin = mail_twin(hub->store, mail->id, &id);
 	if (facts->is_twin && (twin = mail_get(hub->store, id)) != NULL) {
 		facts->twin_ticket = twin->ticket;

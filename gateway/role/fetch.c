@@ -168,13 +168,45 @@ serve_take(struct peer *hub, struct frame *frame)
 
 /* ---- SETTLE, FOLDERS, CHECK ----------------------------------------------------------- */
 
+/* How many of them an answer has room for, whatever becomes of them; the others are left for
+ * the next request: unnamed, unmoved. */
+static gsize
+fitting(const char *const *uids)
+{
+	gsize bytes = 0, n = 0;
+
+	for (; uids[n]; n++) {
+		bytes += strlen(uids[n]) + WHY_MAX + 32;
+		if (bytes > PAGE_BYTES)
+			break;
+	}
+	return n;
+}
+
+static enum outcome
+settle(const char *folder, const char **uids, GVariantBuilder *items, GError **error)
+{
+	g_autoptr(GPtrArray) out = NULL;
+	enum outcome how;
+
+	uids[fitting(uids)] = NULL;
+	how = source_settle_many(mailbox, folder, uids, &out, error);
+	for (guint i = 0; how == DONE && i < out->len; i++) {
+		const struct settled *settled = out->pdata[i];
+		g_autofree char *cut = g_strndup(settled->why ? settled->why : "", WHY_MAX);
+		g_autofree char *why = g_utf8_make_valid(cut, -1);
+
+		g_variant_builder_add(items, "(sus)", uids[i], (guint32) settled->how, why);
+	}
+	return how;
+}
+
 static void
 serve_settle(struct peer *hub, struct frame *frame)
 {
 	const char *folder;
 	g_autofree const char **uids = NULL;
 	GVariantBuilder items;
-	gsize bytes = 0;
 	g_autoptr(GError) error = NULL;
 
 	g_variant_get(frame->body, "(&s^a&s)", &folder, &uids);
@@ -182,20 +214,8 @@ serve_settle(struct peer *hub, struct frame *frame)
 
 	enum outcome how = open_mailbox(&error);
 
-	/* What the answer has no room for is left for the next request: unnamed, unmoved. */
-	for (gsize i = 0; how == DONE && uids[i]; i++) {
-		g_autoptr(GError) fault = NULL;
-
-		bytes += strlen(uids[i]) + WHY_MAX + 32;
-		if (bytes > PAGE_BYTES)
-			break;
-
-		enum outcome moved = source_settle(mailbox, folder, uids[i], &fault);
-		g_autofree char *why = reason(fault);
-
-		bytes -= WHY_MAX - strlen(why);
-		g_variant_builder_add(&items, "(sus)", uids[i], (guint32) moved, why);
-	}
+	if (how == DONE)
+		how = settle(folder, uids, &items, &error);
 
 	g_autofree char *why = reason(error);
 
@@ -259,21 +279,50 @@ serve(struct peer *hub, struct frame *frame)
 
 /* ---- start ---------------------------------------------------------------------------- */
 
+static char *
+text_of(const struct options *options, const char *name)
+{
+	const char *text = options_text(options, "mailboxes.0.%s", name);
+
+	return text && *text ? g_strdup(text) : NULL;
+}
+
+static char **
+watched(const struct options *options)
+{
+	GPtrArray *names = g_ptr_array_new();
+
+	for (guint i = 0; i < options_count(options, "mailboxes.0.folders"); i++)
+		g_ptr_array_add(names, g_strdup(options_text(options,
+			"mailboxes.0.folders.%u", i)));
+	if (names->len == 0)
+		g_ptr_array_add(names, g_strdup("INBOX"));
+	g_ptr_array_add(names, NULL);
+	return (char **) g_ptr_array_free(names, FALSE);
+}
+
 /* The slice holds the one mailbox this process is for. */
 static bool
 configure(const struct options *options, GError **error)
 {
-	const char *type = options_text(options, "mailboxes.0.type");
-
-	if (!type) {
+	if (!options_text(options, "mailboxes.0.type")) {
 		fail(error, NEVER, "no mailbox in the slice");
 		return false;
 	}
 	g_clear_pointer(&mailbox, source_close);
-	settings.type = g_strdup(type);
-	settings.path = g_strdup(options_text(options, "mailboxes.0.path"));
-	settings.done_folder = g_strdup(options_text(options, "mailboxes.0.done_folder"));
-	settings.held_folder = g_strdup(options_text(options, "mailboxes.0.held_folder"));
+	settings = (struct source_settings) {
+		.type = text_of(options, "type"), .path = text_of(options, "path"),
+		.done_folder = text_of(options, "done_folder"),
+		.held_folder = text_of(options, "held_folder"),
+		.server = {
+			.host = text_of(options, "host"),
+			.port = (guint) options_int(options, "mailboxes.0.port"),
+			.tls = text_of(options, "tls"), .ca_file = text_of(options, "ca_file"),
+			.tls_pin = text_of(options, "tls_pin"), .user = text_of(options, "user"),
+			.password = text_of(options, "password"),
+		},
+		.folders = (const char *const *) watched(options),
+	};
 	return true;
 }
 

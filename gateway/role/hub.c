@@ -26,78 +26,12 @@ struct action {
 	void *data;
 };
 
-struct request {
-	struct link *link;
-	int verb;
-	GVariant *body;
-	int fds[FRAME_FDS_MAX];
-	guint n_fds;
-	gint64 deadline;
-};
-
-/* ---- after the commit ---------------------------------------------------- */
-
 void
 hub_after_commit(struct hub *hub, hub_action *run, void *data)
 {
 	struct action action = { run, data };
 
 	g_array_append_val(hub->actions, action);
-}
-
-static void
-request_send(struct hub *hub, void *data)
-{
-	struct request *request = data;
-	g_autoptr(GError) error = NULL;
-
-	if (!request->link->closed && !request->link->dropped &&
-	    peer_send(request->link->peer, request->verb, request->body, request->fds,
-		request->n_fds, &error) != DONE) {
-		log_event(LOG_WARNING, "send-failed", "role=%s index=%u why=%s",
-			role_row(request->link->role)->name, request->link->index,
-			error->message);
-		request->link->closed = true;
-	}
-	request->link->deadline = hub->now + request->deadline;
-	g_variant_unref(request->body);
-	for (guint i = 0; i < request->n_fds; i++)
-		close(request->fds[i]);
-	g_free(request);
-}
-
-int
-hub_dup(int fd)
-{
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-
-	if (copy < 0)
-		fatal(EX_OSERR, "cannot duplicate a descriptor: %s", g_strerror(errno));
-	return copy;
-}
-
-void
-hub_request(struct hub *hub, struct link *link, int verb, GVariant *body, const int *fds,
-	guint n_fds, gint64 deadline_ms)
-{
-	struct request *request = g_new0(struct request, 1);
-
-	request->link = link;
-	request->verb = verb;
-	request->body = g_variant_ref_sink(body);
-	request->n_fds = n_fds;
-	request->deadline = deadline_ms;
-	for (guint i = 0; i < n_fds; i++)
-		request->fds[i] = hub_dup(fds[i]);
-	hub_after_commit(hub, request_send, request);
-}
-
-void
-hub_renew(struct hub *hub, struct link *link)
-{
-	link->closed = link->renewed = true;
-	hub_request(hub, hub->supervisor, VERB_RENEW, g_variant_new("(uuu)", (guint32)link->role,
-		link->index, link->generation), NULL, 0, 0);
 }
 
 void
@@ -115,63 +49,6 @@ hub_journal(struct hub *hub, struct id ticket, struct id mail, const char *event
 
 	hub_must(journal_add(hub->store, hub->now, ticket, mail, event, why, &error), &error,
 		"journal");
-}
-
-/* ---- links --------------------------------------------------------------- */
-
-struct link *
-hub_link_new(struct hub *hub, enum role role, guint index, guint generation, int fd)
-{
-	struct link *link = g_new0(struct link, 1);
-
-	link->role = role;
-	link->index = index;
-	link->generation = generation;
-	link->deadline = -1;
-	link->peer = role_peer(fd, ROLE_HUB, role, role_row(role)->name);
-	g_ptr_array_add(hub->links, link);
-	return link;
-}
-
-void
-hub_link_drop(struct link *link)
-{
-	link->dropped = true;
-}
-
-static void
-link_free(void *data)
-{
-	struct link *link = data;
-
-	peer_free(link->peer);
-	g_free(link);
-}
-
-struct link *
-hub_worker(struct hub *hub, enum role role, guint index, guint depth)
-{
-	for (guint i = 0; i < hub->links->len; i++) {
-		struct link *link = hub->links->pdata[i];
-
-		if (link->role == role && link->index == index && !link->closed &&
-		    !link->dropped && peer_pending(link->peer) < depth)
-			return link;
-	}
-	return NULL;
-}
-
-struct link *
-hub_idle_keys(struct hub *hub)
-{
-	for (guint i = 0; i < hub->links->len; i++) {
-		struct link *link = hub->links->pdata[i];
-
-		if (link->role == ROLE_KEYS && !link->closed && !link->dropped &&
-		    link->deadline < 0)
-			return link;
-	}
-	return NULL;
 }
 
 /* ---- frames from the supervisor ------------------------------------------ */
@@ -221,6 +98,10 @@ worker_gone(struct hub *hub, struct link *supervisor, struct frame *frame)
 		intake_gone(hub, index, cause);
 	else
 		outbox_gone(hub, (enum role)role, index, (enum death)death, cause);
+	if (role == ROLE_KEYS) {
+		job_gone(hub, index, (enum death)death, cause);
+		directory_gone(hub, index, cause);
+	}
 }
 
 static void
@@ -246,6 +127,8 @@ slice_came(struct hub *hub, struct link *supervisor, struct frame *frame)
 	hub->options = options;
 	hub->site = site_new(options);
 	intake_start(hub);
+	directory_start(hub);
+	job_keys_changed(hub);
 	hub_request(hub, supervisor, VERB_READY, g_variant_new("()"), NULL, 0, 0);
 	log_event(LOG_NOTICE, "reload", "result=taken");
 }
@@ -278,7 +161,9 @@ static const struct {
 	{ VERB_PARSED,     child_answered },
 	{ VERB_EXTRACTED,  child_answered },
 	{ VERB_COMPOSED,   child_answered },
-	{ VERB_SIGNED,     outbox_signed },
+	{ VERB_PROTECTED,  outbox_protected },
+	{ VERB_OPENED,     job_opened },
+	{ VERB_READINGS,   directory_read },
 	{ VERB_SENT,       outbox_sent },
 	{ VERB_CHECKED,    folders_ignored },
 	{ VERB_CONTROL,    control_request },
@@ -382,7 +267,9 @@ work_is_due(const struct hub *hub)
 {
 	gint64 mail = mail_next_due(hub->store), out = outgoing_next_due(hub->store);
 
-	return (mail >= 0 && mail <= hub->now) || (out >= 0 && out <= hub->now);
+	/* An appointed answer is waited for: it is not late, it is on time. */
+	return (mail >= 0 && mail <= hub->now) ||
+		(out >= 0 && out <= MAX(hub->now, hub->appointed));
 }
 
 static bool
@@ -450,6 +337,7 @@ turn(struct hub *hub, const struct pollfd *ready, guint n_ready)
 	links_overdue(hub);
 	child_work(hub);
 	intake_work(hub);
+	directory_work(hub);
 	job_work(hub);
 	outbox_work(hub);
 	turn_finish(hub);
@@ -544,8 +432,10 @@ store_start(struct hub *hub)
 	hub->now = clock_now();
 	hub_must(store_begin(hub->store, &error), &error, "begin");
 	blob_sweep(hub->store);
+	directory_open(hub);
 	job_recover(hub, last_death(hub));
 	outbox_recover(hub, last_death(hub));
+	job_keys_changed(hub);
 	hub->trouble = hub->trouble || (hub->began > 0 && hub->once &&
 		job_held_since(hub, hub->began));
 	hub_must(store_commit(hub->store, &error), &error, "commit");
@@ -567,6 +457,7 @@ hub_start(struct hub *hub)
 	hub->once = options_bool(hub->options, "run.once");
 	hub->began = options_int(hub->options, "run.began");
 	store_start(hub);
+	directory_start(hub);
 	intake_start(hub);
 	control_open(hub);
 	if (peer_send(hub->supervisor->peer, VERB_READY, g_variant_new("()"), NULL, 0, &error) !=
@@ -585,7 +476,7 @@ main(int argc, char **argv)
 	supervisor->peer = role_start(ROLE_HUB, 0, NULL, argc, argv);
 	signal(SIGTERM, SIG_IGN);	/* an orderly stop comes as a frame */
 	signal(SIGINT, SIG_IGN);
-	hub.links = g_ptr_array_new_with_free_func(link_free);
+	hub.links = link_list_new();
 	g_ptr_array_add(hub.links, supervisor);
 	hub.supervisor = supervisor;
 	hub.actions = g_array_new(FALSE, FALSE, sizeof(struct action));
@@ -594,6 +485,7 @@ main(int argc, char **argv)
 	hub.out_jobs = g_ptr_array_new();
 	hub_start(&hub);
 	loop(&hub);
+	certificates_close(hub.certificates);
 	store_close(hub.store);
 	return EXIT_SUCCESS;
 }

@@ -8,6 +8,7 @@
 #ifndef UNGCUU_ROLE_HUB_H
 #define UNGCUU_ROLE_HUB_H
 
+#include "role/opening.h"
 #include "role/role.h"
 #include "store/store.h"
 
@@ -23,7 +24,8 @@
 	X(LAST_DEATH, "last-death")	/* a counted death too many, or an end while alone */ \
 	X(END,        "end")		/* an unexplained end */ \
 	X(REFUND,     "refund")		/* an orderly stop took the attempt back */ \
-	X(RETRY,      "retry")		/* a person says: again */
+	X(RETRY,      "retry")		/* a person says: again */ \
+	X(KEY,        "key")		/* sealed, and a key of ours arrived: read once more */
 #define WORDS_ENUM_MAIL_EVENT(n, w) MAIL_EVENT_##n,
 WORDS(mail_event, MAIL_EVENT, MAIL_EVENT_LIST)
 
@@ -75,6 +77,10 @@ struct hub {
 	struct options *options;
 	struct site *site;
 	struct store *store;
+	struct certificates *certificates;
+	struct compile *compile;	/* of certificates; NULL: the index is current */
+	guint compiler;			/* index of the keys worker asked, + 1; 0: none */
+	int compiled;			/* memfd of its answer */
 	GPtrArray *links;		/* struct link */
 	struct link *supervisor;
 	int control_fd;
@@ -92,6 +98,7 @@ struct hub {
 	bool trouble;			/* held or failed in this run: exit 1 */
 	bool solo;			/* a mail is being retried alone */
 	bool mail_blocked, out_blocked;	/* something is due but its worker is busy or away */
+	gint64 appointed;		/* latest time an answer of this run is planned for, ms */
 };
 
 /* Runs `run(hub, data)` after the turn's commit, in order. */
@@ -99,6 +106,10 @@ void hub_after_commit(struct hub *, hub_action *run, void *data);
 /* The link of a worker that is there and whose request queue is shorter than `depth`; or NULL. */
 struct link *hub_worker(struct hub *, enum role, guint index, guint depth);
 struct link *hub_idle_keys(struct hub *);
+bool hub_has_keys(const struct hub *);		/* busy ones, too */
+/* One request to an idle keys worker, which is busy from now on.  Closes the question's
+ * descriptors. */
+void hub_ask_keys(struct hub *, struct link *, struct question *);
 struct link *hub_link_new(struct hub *, enum role, guint index, guint generation, int fd);
 void hub_link_drop(struct link *);
 void hub_link_read(struct hub *, struct link *);	/* what lies there now */
@@ -114,6 +125,10 @@ void hub_must(enum outcome, GError **error, const char *what);
 void hub_journal(struct hub *, struct id ticket, struct id mail, const char *event,
 	const char *why);
 
+/* ---- link.c -------------------------------------------------------------- */
+
+GPtrArray *link_list_new(void);
+
 /* ---- child.c: one letter process ----------------------------------------- */
 
 enum child_end { CHILD_ANSWERED, CHILD_DIED, CHILD_ENDED, CHILD_UNAVAILABLE };
@@ -121,7 +136,7 @@ typedef void child_done(struct hub *, void *data, enum child_end, enum outcome, 
 struct child_request {
 	int verb;
 	GVariant *body;			/* floating */
-	int fds[3];			/* owned by the request; closed when it is sent */
+	int fds[FRAME_FDS_MAX];		/* owned by the request; closed when it is sent */
 	guint n_fds;
 	int results[2];			/* of those, memfds to freeze before `done`; -1 */
 	child_done *done;
@@ -162,16 +177,35 @@ bool job_held_since(struct hub *, gint64 began);
 /* Moves the row, counts, writes the journal; `why` for held and later. */
 void job_event(struct hub *, struct mail *, enum mail_event, const char *stage, const char *why);
 char *job_retry(struct hub *, const char *id_text, int *exit_code);	/* JSON for ungcuuctl */
+void job_opened(struct hub *, struct link *, struct frame *);
+void job_gone(struct hub *, guint keys, enum death, const char *cause);
+/* Sealed mails are read once more when other keys are ours than at the last start or reload. */
+void job_keys_changed(struct hub *);
 gint64 mail_came(const struct mail *);		/* ms */
 void decide_mail(struct hub *, struct mail *);
 void decide_held(struct hub *, struct mail *);
+
+/* ---- directory.c: certificates, and whom they belong to ------------------ */
+
+void directory_open(struct hub *);		/* the index; at the start */
+void directory_start(struct hub *);		/* after each slice: what changed in the folder? */
+void directory_work(struct hub *);
+void directory_read(struct hub *, struct link *, struct frame *);
+void directory_gone(struct hub *, guint keys, const char *cause);
+/* Pins what came with the mail, for its From address. */
+void directory_pin(struct hub *, const struct mail *, const struct opening *);
+/* What to encrypt to for this address: its party's key, else one that names the address, else the
+ * pinned one. NULL: none that can be used now. */
+struct recipient { char *fingerprint; GBytes *certificate; };
+struct recipient *directory_recipient(struct hub *, const char *address);
+void recipient_free(struct recipient *);
 
 /* ---- outbox.c ------------------------------------------------------------ */
 
 void outbox_recover(struct hub *, enum death);
 void outbox_work(struct hub *);
 void outbox_refund(struct hub *);
-void outbox_signed(struct hub *, struct link *, struct frame *);
+void outbox_protected(struct hub *, struct link *, struct frame *);
 void outbox_sent(struct hub *, struct link *, struct frame *);
 void outbox_gone(struct hub *, enum role, guint index, enum death, const char *cause);
 /* One outgoing mail of a plan. */

@@ -17,11 +17,16 @@
 #define LATER_MAX 900000
 #define HELD_LOOK 1000			/* held rows looked at after a restart */
 #define OPENING_MAX 3			/* one place is left for outgoing mail */
+#define WAITING_MAX 12			/* with those that only wait for keys */
+#define PATIENCE_MS 30000		/* with keys that are not there */
 
 /* Only the id is kept: the row changes meanwhile, when its server copy is moved. */
 struct mail_job {
 	struct id mail;
-	int letter;			/* memfd the child writes to; owned by its request */
+	struct opening *opening;
+	bool waits;			/* to ask, for somebody who is free */
+	gint64 since;			/* it waits, ms */
+	guint keys;			/* index of the keys worker asked, + 1; 0: none */
 	bool stale;			/* the row was taken back: ignore the answer */
 };
 
@@ -48,6 +53,7 @@ event_count(struct mail *mail, enum mail_event event)
 	case MAIL_EVENT_LAST_DEATH: mail->deaths++; break;
 	case MAIL_EVENT_END: mail->unexplained++; break;
 	case MAIL_EVENT_REFUND: mail->attempts--; break;
+	case MAIL_EVENT_KEY:
 	case MAIL_EVENT_RETRY: mail->attempts = mail->deaths = mail->unexplained = 0; break;
 	default: break;
 	}
@@ -58,7 +64,7 @@ event_count(struct mail *mail, enum mail_event event)
 static const struct { enum mail_event event; const char *name; } journalled[] = {
 	{ MAIL_EVENT_REFUSED, "held" }, { MAIL_EVENT_LAST_DEATH, "held" },
 	{ MAIL_EVENT_DEATH, "death" }, { MAIL_EVENT_END, "end" },
-	{ MAIL_EVENT_LATER, "later" }, { MAIL_EVENT_RETRY, "retry" },
+	{ MAIL_EVENT_LATER, "later" }, { MAIL_EVENT_RETRY, "retry" }, { MAIL_EVENT_KEY, "key" },
 };
 
 void
@@ -111,48 +117,178 @@ job_ended(struct hub *hub, struct mail *mail, enum death death, const char *stag
 
 /* ---- opening ------------------------------------------------------------- */
 
+static struct world
+world_of(const struct hub *hub)
+{
+	guint64 most = (guint64)options_int(hub->options, "policy.max_size");
+
+	return (struct world){ .site = hub->site, .certificates = hub->certificates,
+		.now = hub->now, .max_plain = MIN(most, LIMIT_MAIL_SIZE) };
+}
+
+static struct mail *
+row_of(struct hub *hub, const struct mail_job *job)
+{
+	return mail_get(hub->store, job->mail);
+}
+
+/* Its last word on the row was said. */
+static void
+opening_drop(struct hub *hub, struct mail_job *job, const struct mail *mail)
+{
+	if (mail->unexplained >= LIMIT_UNEXPLAINED)
+		hub->solo = false;
+	g_ptr_array_remove(hub->mail_jobs, job);
+	opening_free(job->opening);
+	g_free(job);
+	hub->again = true;
+}
+
 static void
 opened(struct hub *hub, const struct mail_job *job, struct mail *mail)
 {
+	const struct opening *opening = job->opening;
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GBytes) bytes = memfd_map(job->letter, LIMIT_LETTER_BODY, &error);
-	g_autoptr(letter_auto) letter = bytes != NULL ? letter_from_bytes(bytes, &error) : NULL;
-	struct verdict verdict;
 
-	if (letter == NULL) {		/* a letter process that lies is a death like another */
-		job_ended(hub, mail, DEATH_COUNTED, "mime", error->message);
-		return;
-	}
-	verdict = opening_verdict(letter, hub->now);
-	hub_must(mail_put_letter(hub->store, mail->id, letter, &verdict, &error), &error,
-		"letter");
-	verdict_clear(&verdict);
+	hub_must(mail_put_letter(hub->store, mail->id, opening->letter, &opening->verdict, &error),
+		&error, "letter");
+	directory_pin(hub, mail, opening);
 	job_event(hub, mail, MAIL_EVENT_OPENED, NULL, NULL);
+}
+
+/* What an answer that is none means for the row. */
+static void
+opening_failed(struct hub *hub, struct mail *mail, enum child_end end, enum outcome outcome,
+	const char *stage, const char *why)
+{
+	if (end == CHILD_ANSWERED && outcome == NEVER)
+		job_event(hub, mail, MAIL_EVENT_REFUSED, stage, why);
+	else if (end == CHILD_ANSWERED || end == CHILD_UNAVAILABLE)
+		job_event(hub, mail, MAIL_EVENT_LATER, stage, why);
+	else
+		job_ended(hub, mail, end == CHILD_DIED ? DEATH_COUNTED : DEATH_UNEXPLAINED, stage,
+			why);
+}
+
+/* One answer, from a letter process or from keys (`body`). */
+static void
+opening_answered(struct hub *hub, struct mail_job *job, GVariant *body, const char *stage)
+{
+	const struct world world = world_of(hub);
+	g_autoptr(GError) error = NULL;
+	bool has_lied;
+	enum outcome how = opening_take(job->opening, &world, body, &has_lied, &error);
+	struct mail *mail = row_of(hub, job);
+
+	if (has_lied) {			/* a worker that lies is a death like another */
+		job_ended(hub, mail, DEATH_COUNTED, stage, error->message);
+		opening_drop(hub, job, mail);
+	} else if (how != DONE) {
+		opening_failed(hub, mail, CHILD_ANSWERED, how, stage, error->message);
+		opening_drop(hub, job, mail);
+	} else if (job->opening->step == OPENING_END) {
+		opened(hub, job, mail);
+		opening_drop(hub, job, mail);
+	} else {
+		job->waits = hub->again = true;
+		job->since = hub->now;
+	}
+	mail_free(mail);
 }
 
 static void
 opening_done(struct hub *hub, void *data, enum child_end end, enum outcome outcome, const char *why)
 {
 	struct mail_job *job = data;
-	struct mail *mail = mail_get(hub->store, job->mail);
-	bool alone = mail->unexplained >= LIMIT_UNEXPLAINED;
+	struct mail *mail;
 
-	g_ptr_array_remove(hub->mail_jobs, job);
-	if (alone)
-		hub->solo = false;
-	if (job->stale)
-		;
-	else if (end == CHILD_ANSWERED && outcome == DONE)
-		opened(hub, job, mail);
-	else if (end == CHILD_ANSWERED && outcome == NEVER)
-		job_event(hub, mail, MAIL_EVENT_REFUSED, "mime", why);
-	else if (end == CHILD_ANSWERED || end == CHILD_UNAVAILABLE)
-		job_event(hub, mail, MAIL_EVENT_LATER, "mime", why);
-	else
-		job_ended(hub, mail, end == CHILD_DIED ? DEATH_COUNTED : DEATH_UNEXPLAINED, "mime",
-			why);
+	if (!job->stale && end == CHILD_ANSWERED && outcome == DONE) {
+		opening_answered(hub, job, NULL, "mime");
+		return;
+	}
+	mail = row_of(hub, job);
+	if (!job->stale)
+		opening_failed(hub, mail, end, outcome, "mime", why);
+	opening_drop(hub, job, mail);
 	mail_free(mail);
-	g_free(job);
+}
+
+/* Asks whom it has to ask next, if one is free. */
+static void
+opening_continue(struct hub *hub, struct mail_job *job)
+{
+	const struct world world = world_of(hub);
+	bool to_keys = job->opening->step == OPENING_KEYS;
+	struct link *keys = to_keys && hub->compile == NULL ? hub_idle_keys(hub) : NULL;
+	struct child_request request = { .n_fds = 0 };
+	struct question question;
+
+	job->waits = to_keys ? keys == NULL : !child_possible(hub);
+	if (job->waits)
+		return;
+	opening_ask(job->opening, &world, &question);
+	if (to_keys) {
+		job->keys = keys->index + 1;
+		hub_ask_keys(hub, keys, &question);
+		return;
+	}
+	request = (struct child_request){ .verb = question.verb, .body = question.body,
+		.n_fds = question.n_fds, .results = { question.result, -1 },
+		.done = opening_done, .data = job };
+	memcpy(request.fds, question.fds, sizeof request.fds);
+	child_start(hub, &request);
+}
+
+static struct mail_job *
+job_at_keys(struct hub *hub, guint keys)
+{
+	for (guint i = 0; i < hub->mail_jobs->len; i++) {
+		struct mail_job *job = hub->mail_jobs->pdata[i];
+
+		if (job->keys == keys + 1)
+			return job;
+	}
+	return NULL;
+}
+
+/* OPENED, and READINGS of keys that came with the mail: both begin with outcome and reason. */
+void
+job_opened(struct hub *hub, struct link *link, struct frame *frame)
+{
+	struct mail_job *job = job_at_keys(hub, link->index);
+	g_autoptr(GVariant) outcome = g_variant_get_child_value(frame->body, 0);
+	g_autoptr(GVariant) why = g_variant_get_child_value(frame->body, 1);
+	struct mail *mail;
+
+	if (job == NULL)
+		return;
+	job->keys = 0;
+	if (!job->stale && g_variant_get_uint32(outcome) == DONE) {
+		opening_answered(hub, job, frame->body, "keys");
+		return;
+	}
+	mail = row_of(hub, job);
+	if (!job->stale)
+		opening_failed(hub, mail, CHILD_ANSWERED,
+			g_variant_get_uint32(outcome) == NEVER ? NEVER : LATER, "keys",
+			g_variant_get_string(why, NULL));
+	opening_drop(hub, job, mail);
+	mail_free(mail);
+}
+
+void
+job_gone(struct hub *hub, guint keys, enum death death, const char *cause)
+{
+	struct mail_job *job = job_at_keys(hub, keys);
+	struct mail *mail;
+
+	if (job == NULL)
+		return;
+	mail = row_of(hub, job);
+	if (!job->stale)
+		job_ended(hub, mail, death, "keys", cause);
+	opening_drop(hub, job, mail);
+	mail_free(mail);
 }
 
 /* Takes the row. */
@@ -161,7 +297,7 @@ opening_start(struct hub *hub, struct mail *mail)
 {
 	g_autoptr(GError) error = NULL;
 	struct mail_job *job;
-	int raw, letter;
+	int raw;
 
 	job_event(hub, mail, MAIL_EVENT_START, NULL, NULL);
 	raw = blob_get(hub->store, mail->blob, LIMIT_MAIL_SIZE, &error);
@@ -172,17 +308,26 @@ opening_start(struct hub *hub, struct mail *mail)
 		hub->solo = false;
 		return;
 	}
-	letter = memfd_new("letter");
 	job = g_new0(struct mail_job, 1);
 	job->mail = mail->id;
+	job->opening = opening_new(raw, true);
 	mail_free(mail);
-	job->letter = letter;
 	g_ptr_array_add(hub->mail_jobs, job);
-	child_start(hub, &(struct child_request){
-		.verb = VERB_PARSE, .body = g_variant_new("(b)", FALSE),
-		.fds = { raw, memfd_new("outer"), letter }, .n_fds = 3, .results = { letter, -1 },
-		.done = opening_done, .data = job,
-	});
+	opening_continue(hub, job);
+}
+
+/* What waits for keys must not keep plain mail out. */
+static bool
+has_place(const struct hub *hub)
+{
+	guint n = 0;
+
+	for (guint i = 0; i < hub->mail_jobs->len; i++) {
+		const struct mail_job *job = hub->mail_jobs->pdata[i];
+
+		n += job->opening->step != OPENING_KEYS;
+	}
+	return n < OPENING_MAX && hub->mail_jobs->len < WAITING_MAX;
 }
 
 /* True: this row was given its turn. */
@@ -191,12 +336,42 @@ opening_try(struct hub *hub, struct mail *mail)
 {
 	bool alone = mail->unexplained >= LIMIT_UNEXPLAINED;
 
-	if (hub->solo || hub->mail_jobs->len >= OPENING_MAX || !child_possible(hub) ||
+	if (hub->solo || !has_place(hub) || !child_possible(hub) ||
 	    (alone && hub->mail_jobs->len > 0))
 		return false;
 	hub->solo = alone;
 	opening_start(hub, mail);
 	return true;
+}
+
+/* Gives its place up, to come back later. */
+static void
+opening_give_up(struct hub *hub, struct mail_job *job, enum mail_event event, const char *why)
+{
+	struct mail *mail = row_of(hub, job);
+
+	job_event(hub, mail, event, "keys", why);
+	opening_drop(hub, job, mail);
+	mail_free(mail);
+}
+
+/* A stop does not wait for a worker that is not there. */
+static void
+openings_work(struct hub *hub)
+{
+	for (guint i = hub->mail_jobs->len; i > 0; i--) {
+		struct mail_job *job = hub->mail_jobs->pdata[i - 1];
+
+		if (!job->waits)
+			continue;
+		if (hub->stopping)
+			opening_give_up(hub, job, MAIL_EVENT_REFUND, NULL);
+		else if (!hub_has_keys(hub) && job->opening->step == OPENING_KEYS &&
+		    hub->now - job->since > PATIENCE_MS)
+			opening_give_up(hub, job, MAIL_EVENT_LATER, "no keys process");
+		else
+			opening_continue(hub, job);
+	}
 }
 
 /* ---- deciding ------------------------------------------------------------ */
@@ -252,6 +427,7 @@ job_work(struct hub *hub)
 
 	hub->mail_blocked = false;
 	decisions(hub);
+	openings_work(hub);
 	if (hub->stopping)
 		return;
 	decisions_count(hub);
@@ -288,13 +464,49 @@ job_refund(struct hub *hub)
 {
 	for (guint i = 0; i < hub->mail_jobs->len; i++) {
 		struct mail_job *job = hub->mail_jobs->pdata[i];
-
-		struct mail *mail = mail_get(hub->store, job->mail);
+		struct mail *mail = row_of(hub, job);
 
 		job_event(hub, mail, MAIL_EVENT_REFUND, NULL, NULL);
 		mail_free(mail);
 		job->stale = true;
 	}
+}
+
+#define SEALED_MAX 10000		/* read once more at one change of keys */
+#define KEYS_NOTE "own-keys"
+
+/* Our keys that can decrypt, one a line. */
+static char *
+own_keys_text(const struct hub *hub)
+{
+	GString *out = g_string_new(options_text(hub->options, "hotline.key"));
+
+	for (guint i = 0; i < options_count(hub->options, "hotline.old_keys"); i++) {
+		const char *key = options_text(hub->options, "hotline.old_keys.%u", i);
+		bool is_gone = false;
+
+		for (guint j = 0; j < options_count(hub->options, "hotline.gone_keys"); j++)
+			is_gone |= g_strcmp0(key, options_text(hub->options,
+				"hotline.gone_keys.%u", j)) == 0;
+		if (!is_gone)
+			g_string_append_printf(out, "\n%s", key);
+	}
+	return g_string_free(out, FALSE);
+}
+
+void
+job_keys_changed(struct hub *hub)
+{
+	g_autofree char *before = store_note(hub->store, KEYS_NOTE), *now = own_keys_text(hub);
+	g_autoptr(GPtrArray) mails = NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (g_strcmp0(before, now) == 0)
+		return;
+	hub_must(store_note_put(hub->store, KEYS_NOTE, now, &error), &error, "note");
+	mails = mail_sealed(hub->store, SEALED_MAX);
+	for (guint i = 0; before != NULL && i < mails->len; i++)
+		job_event(hub, mails->pdata[i], MAIL_EVENT_KEY, NULL, "other keys are ours now");
 }
 
 static bool

@@ -14,6 +14,9 @@ gateway_role_librole_a_SOURCES = \
 	gateway/role/configuration.c \
 	gateway/role/configuration-check.c \
 	gateway/role/configuration-faults.c \
+	gateway/role/opening.h \
+	gateway/role/readings.c \
+	gateway/role/compile.c \
 	gateway/role/opening.c
 
 sbin_PROGRAMS += ungcuud
@@ -29,13 +32,17 @@ pkglibexec_PROGRAMS += ungcuu-hub ungcuu-fetch ungcuu-mime ungcuu-keys ungcuu-su
 ungcuu_hub_SOURCES = \
 	gateway/role/hub.h \
 	gateway/role/hub.c \
+	gateway/role/link.c \
+	gateway/role/directory.c \
 	gateway/role/moves.c \
 	gateway/role/intake.h \
 	gateway/role/intake.c \
 	gateway/role/settle.c \
 	gateway/role/job.c \
 	gateway/role/decide.c \
+	gateway/role/outbox.h \
 	gateway/role/outbox.c \
+	gateway/role/composing.c \
 	gateway/role/child.c \
 	gateway/role/control.c
 ungcuu_hub_LDADD = $(HUB_LIBS)

@@ -106,7 +106,8 @@ extract(struct frame *frame, GError **error)
 	g_autoptr(GBytes) part = NULL;
 	if (raw == NULL)
 		return NEVER;
-	enum outcome how = parse_part(raw, number, &part, error);
+	enum outcome how = *number != '\0' ? parse_part(raw, number, &part, error)
+		: parse_sealed(raw, &part, error);
 	return how == DONE ? bytes_write(frame->fds[1], part, error) : how;
 }
 
@@ -136,10 +137,11 @@ parts_cut(GVariant *list, GBytes *all, GError **error)
 static enum outcome
 compose(struct frame *frame, GError **error)
 {
-	const char *boundary, *from_name, *from, *to;
+	const char *boundary, *subject;
+	struct compose_protection p = { 0 };
 	g_autoptr(GVariant) fields = NULL, list = NULL;
-	g_variant_get(frame->body, "(&s@a(ss)&s&s&s@a(sst))", &boundary, &fields, &from_name, &from,
-		&to, &list);
+	g_variant_get(frame->body, "(&s&s@a(ss)&s&s&s@a(sst))", &boundary, &subject, &fields,
+		&p.from_name, &p.from, &p.to, &list);
 	g_autoptr(GBytes) all = memfd_map(frame->fds[0], RAW_MAX, error);
 	struct compose_part *parts = all != NULL ? parts_cut(list, all, error) : NULL;
 	if (parts == NULL)
@@ -148,11 +150,14 @@ compose(struct frame *frame, GError **error)
 	g_autofree struct compose_header *header = g_new0(struct compose_header, n + 1);
 	for (gsize i = 0; i < n; i++)
 		g_variant_get_child(fields, i, "(&s&s)", &header[i].name, &header[i].value);
+	p.fields = header;
+	p.n_fields = (guint)n;
+	p.outer_subject = *subject != '\0' ? subject : NULL;
 	g_autoptr(GBytes) entity = NULL, outer = NULL;
-	enum outcome how = compose_entity(parts, (guint)g_variant_n_children(list), boundary,
-		&entity, error);
+	enum outcome how = compose_protected(parts, (guint)g_variant_n_children(list), boundary,
+		&p, &entity, error);
 	if (how == DONE)
-		how = compose_header(header, (guint)n, from_name, from, to, &outer, error);
+		how = compose_outer(&p, &outer, error);
 	if (how == DONE)
 		how = bytes_write(frame->fds[1], entity, error);
 	return how == DONE ? bytes_write(frame->fds[2], outer, error) : how;

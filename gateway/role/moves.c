@@ -32,6 +32,7 @@ static const struct {
 	{ MAIL_DECIDING, MAIL_EVENT_END,        MAIL_OPENED   },
 	{ MAIL_DECIDING, MAIL_EVENT_REFUND,     MAIL_OPENED   },
 	{ MAIL_HELD,     MAIL_EVENT_RETRY,      MAIL_STORED   },
+	{ MAIL_DECIDED,  MAIL_EVENT_KEY,        MAIL_STORED   },
 };
 
 static const struct {

@@ -5,7 +5,7 @@
  * them on: sent.  Each step is counted before it begins.  A crash between the server's acceptance
  * and our commit may send twice with the same Message-ID, never zero times.
  */
-#include "role/hub.h"
+#include "role/outbox.h"
 
 #include <string.h>
 #include <sysexits.h>
@@ -15,22 +15,11 @@
 #define JOBS_MAX 8
 #define SENDS 4				/* SEND requests on their way */
 #define SEND_MS 300000
-#define SIGN_GRACE 10000
 #define BACKOFF_MS 5000
 #define BACKOFF_MAX (4 * 3600 * G_GINT64_CONSTANT(1000))
 
-enum out_step { STEP_COMPOSE, STEP_WAIT_KEYS, STEP_SIGN, STEP_SEND };
-
-struct out_job {
-	struct outgoing *row;
-	enum out_step step;
-	guint keys;			/* index of the worker that signs */
-	int entity, header, protected;	/* memfds; -1 */
-	bool stale;
-};
-
-static void
-job_drop(struct hub *hub, struct out_job *job)
+void
+out_job_drop(struct hub *hub, struct out_job *job)
 {
 	const int fds[] = { job->entity, job->header, job->protected };
 
@@ -39,6 +28,7 @@ job_drop(struct hub *hub, struct out_job *job)
 			close(fds[i]);
 	g_ptr_array_remove(hub->out_jobs, job);
 	outgoing_free(job->row);
+	recipient_free(job->recipient);
 	g_free(job);
 }
 
@@ -125,7 +115,7 @@ drop_protected(struct hub *hub, struct outgoing *row)
 	row->is_signed = row->is_encrypted = false;
 }
 
-static void
+void
 out_event(struct hub *hub, struct outgoing *row, enum out_event event, const char *why)
 {
 	int to = out_move(row->state, event);
@@ -157,8 +147,8 @@ out_event(struct hub *hub, struct outgoing *row, enum out_event event, const cha
 		out_event_word(event), out_state_word(row->state), quoted);
 }
 
-static void
-row_ended(struct hub *hub, struct outgoing *row, enum death death, const char *cause)
+void
+out_ended(struct hub *hub, struct outgoing *row, enum death death, const char *cause)
 {
 	enum out_event event = OUT_EVENT_REFUND;
 
@@ -187,155 +177,35 @@ outbox_plan(struct hub *hub, const struct effect *effect, const struct mail *mai
 	row = (struct outgoing){
 		.id = id_new(), .ticket = ticket, .mail = mail->id, .template = effect->word,
 		.language = effect->language, .recipient = effect->recipient, .values = values,
-		.state = OUT_PLANNED, .created = hub->now, .next_try = hub->now,
+		.state = OUT_PLANNED, .created = hub->now,
+		.next_try = template_send_at(effect->word, mail->received, hub->now),
 		.received = mail_came(mail), .message_id = message_id,
 		.in_reply_to = effect->in_reply_to,
 	};
+	hub->appointed = MAX(hub->appointed, row.next_try);
 	hub_must(outgoing_add(hub->store, &row, &error), &error, "outgoing");
 	hub_journal(hub, ticket, mail->id, "mail-planned", effect->why);
-}
-
-/* ---- composed ------------------------------------------------------------ */
-
-static char *
-date_field(gint64 now)
-{
-	g_autoptr(GTimeZone) zone = g_time_zone_new_offset(7 * 3600);
-	g_autoptr(GDateTime) utc = g_date_time_new_from_unix_utc(now / 1000);
-	g_autoptr(GDateTime) local = g_date_time_to_timezone(utc, zone);
-
-	return g_date_time_format(local, "%a, %d %b %Y %H:%M:%S +0700");	/* locale C */
-}
-
-static void
-field_add(GVariantBuilder *fields, const char *name, const char *value)
-{
-	if (value != NULL && *value != '\0')
-		g_variant_builder_add(fields, "(ss)", name, value);
-}
-
-/* The outer header of every automatic mail (RFC 3834 §5, RFC 5322 §3.6.4). */
-static GVariant *
-compose_fields(struct hub *hub, const struct outgoing *row, const char *subject, const char *code)
-{
-	g_autofree char *date = date_field(hub->now);
-	g_autofree char *message_id = g_strdup_printf("<%s>", row->message_id);
-	g_autofree char *parent = row->in_reply_to == NULL || *row->in_reply_to == '\0' ? NULL :
-		g_strdup_printf("<%s>", row->in_reply_to);
-	g_autofree char *reply_to = reply_address_make(hub->site, code);
-	GVariantBuilder fields;
-
-	g_variant_builder_init(&fields, G_VARIANT_TYPE("a(ss)"));
-	field_add(&fields, "Date", date);
-	field_add(&fields, "Subject", subject);
-	field_add(&fields, "Message-ID", message_id);
-	field_add(&fields, "In-Reply-To", parent);
-	field_add(&fields, "References", parent);
-	field_add(&fields, "Reply-To", reply_to);
-	field_add(&fields, "Auto-Submitted", "auto-replied");
-	field_add(&fields, "X-Auto-Response-Suppress", "All");
-	field_add(&fields, "X-Ungcuu-Loop", hub->site->address);
-	return g_variant_builder_end(&fields);
-}
-
-static enum outcome
-render(struct hub *hub, const struct outgoing *row, const char *code, char **subject, char **body,
-	GError **error)
-{
-	struct ticket *ticket = ticket_get(hub->store, row->ticket);
-	g_autoptr(GPtrArray) values = values_from_text(row->values);
-	g_autoptr(GPtrArray) common = NULL;
-	enum outcome outcome;
-
-	if (ticket == NULL)
-		return fail(error, NEVER, "outbox: its ticket is not there");
-	common = values_common(hub->site, ticket->number, code, ticket->receipt_code, hub->now);
-	g_ptr_array_extend_and_steal(common, g_steal_pointer(&values));
-	outcome = mail_render(hub->site, row->template, row->language, common, subject, body,
-		error);
-	ticket_free(ticket);
-	return outcome;
-}
-
-static void
-composed(struct hub *hub, void *data, enum child_end end, enum outcome outcome, const char *why)
-{
-	struct out_job *job = data;
-
-	if (job->stale)
-		;
-	else if (end == CHILD_ANSWERED && outcome == DONE) {
-		job->step = STEP_WAIT_KEYS;
-		hub->again = true;
-		return;
-	} else if (end == CHILD_ANSWERED && outcome == NEVER)
-		out_event(hub, job->row, OUT_EVENT_REFUSED, why);
-	else if (end == CHILD_ANSWERED || end == CHILD_UNAVAILABLE)
-		out_event(hub, job->row, OUT_EVENT_LATER, why);
-	else
-		row_ended(hub, job->row, end == CHILD_DIED ? DEATH_COUNTED : DEATH_UNEXPLAINED,
-			why);
-	job_drop(hub, job);
-}
-
-static int
-memfd_from_text(const char *text)
-{
-	g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
-
-	return memfd_from_bytes(bytes);
-}
-
-/* Takes the row. */
-static void
-compose_begin(struct hub *hub, struct outgoing *row)
-{
-	g_autofree char *subject = NULL, *body = NULL, *boundary = random_code(26), *code = NULL;
-	g_autoptr(GError) error = NULL;
-	const char *name = strcmp(row->language != NULL ? row->language : "vi", "en") == 0 ?
-		hub->site->name_en : hub->site->name_vi;
-	struct out_job *job;
-	GVariantBuilder parts;
-
-	job = job_add(hub, row, STEP_COMPOSE);
-	out_event(hub, row, OUT_EVENT_START, NULL);
-	code = thread_code(hub->store, row->ticket, row->recipient, &error);
-	if (code == NULL || render(hub, row, code, &subject, &body, &error) != DONE) {
-		out_event(hub, row, OUT_EVENT_REFUSED, error->message);
-		job_drop(hub, job);
-		return;
-	}
-	job->entity = memfd_new("entity");
-	job->header = memfd_new("header");
-	g_variant_builder_init(&parts, G_VARIANT_TYPE("a(sst)"));
-	g_variant_builder_add(&parts, "(sst)", "text/plain", "", (guint64)strlen(body));
-	child_start(hub, &(struct child_request){
-		.verb = VERB_COMPOSE,
-		.body = g_variant_new("(s@a(ss)sssa(sst))", boundary,
-			compose_fields(hub, row, subject, code), name, hub->site->address,
-			row->recipient, &parts),
-		.fds = { memfd_from_text(body), hub_dup(job->entity), hub_dup(job->header) },
-		.n_fds = 3, .results = { job->entity, job->header },
-		.done = composed, .data = job,
-	});
 }
 
 /* ---- protected ----------------------------------------------------------- */
 
 static void
-sign_ask(struct hub *hub, struct out_job *job, struct link *keys)
+protect_ask(struct hub *hub, struct out_job *job, struct link *keys)
 {
 	g_autofree char *boundary = random_code(26);
-	int fds[2];
+	g_autoptr(GBytes) nothing = g_bytes_new_static("", 0);
+	struct question question;
 
-	job->protected = memfd_new("signed");
+	job->protected = memfd_new("protected");
 	job->step = STEP_SIGN;
 	job->keys = keys->index;
-	fds[0] = job->entity;
-	fds[1] = job->protected;
-	hub_request(hub, keys, VERB_SIGN, g_variant_new("(ssx)", hub->site->fingerprint, boundary,
-		hub->now), fds, 2, LIMIT_KEYS_WALL * 1000 + SIGN_GRACE);
-	keys->deadline = hub->now + LIMIT_KEYS_WALL * 1000 + SIGN_GRACE;	/* busy now */
+	question = (struct question){ .verb = VERB_PROTECT, .n_fds = 3,
+		.body = g_variant_new("(sssx)", hub->site->fingerprint,
+			job->recipient != NULL ? job->recipient->fingerprint : "", boundary,
+			hub->now),
+		.fds = { hub_dup(job->entity), memfd_from_bytes(job->recipient != NULL ?
+			job->recipient->certificate : nothing), hub_dup(job->protected) } };
+	hub_ask_keys(hub, keys, &question);
 }
 
 static struct out_job *
@@ -350,7 +220,7 @@ job_at(struct hub *hub, enum out_step step, guint keys)
 	return NULL;
 }
 
-/* Header and signed entity become one stored mail. */
+/* Header and protected entity become one stored mail. */
 static enum outcome
 protected_store(struct hub *hub, struct out_job *job, GError **error)
 {
@@ -372,7 +242,7 @@ protected_store(struct hub *hub, struct out_job *job, GError **error)
 }
 
 void
-outbox_signed(struct hub *hub, struct link *link, struct frame *frame)
+outbox_protected(struct hub *hub, struct link *link, struct frame *frame)
 {
 	struct out_job *job = job_at(hub, STEP_SIGN, link->index);
 	g_autoptr(GError) error = NULL;
@@ -384,17 +254,20 @@ outbox_signed(struct hub *hub, struct link *link, struct frame *frame)
 		return;
 	g_variant_get(frame->body, "(u&sb)", &outcome, &why, &agent_fault);
 	if (job->stale) {
-		job_drop(hub, job);
+		out_job_drop(hub, job);
 		return;
 	}
 	if (outcome == DONE) {
 		outcome = protected_store(hub, job, &error);
 		why = error != NULL ? error->message : NULL;
 		job->row->is_signed = outcome == DONE;
+		job->row->is_encrypted = outcome == DONE && job->recipient != NULL;
 	}
 	out_event(hub, job->row, outcome == DONE ? OUT_EVENT_PROTECTED :
 		outcome == LATER || agent_fault ? OUT_EVENT_LATER : OUT_EVENT_REFUSED, why);
-	job_drop(hub, job);
+	if (outcome == DONE)
+		out_journal(hub, job->row, "mail-protected", job->why);
+	out_job_drop(hub, job);
 }
 
 /* ---- sent ---------------------------------------------------------------- */
@@ -438,7 +311,7 @@ outbox_sent(struct hub *hub, struct link *link, struct frame *frame)
 		out_event(hub, job->row, outcome == DONE ? OUT_EVENT_ACCEPTED :
 			outcome == NEVER ? OUT_EVENT_REFUSED : OUT_EVENT_LATER,
 			outcome == DONE ? NULL : why);
-	job_drop(hub, job);
+	out_job_drop(hub, job);
 }
 
 /* ---- each turn ----------------------------------------------------------- */
@@ -469,7 +342,8 @@ row_try(struct hub *hub, struct outgoing *row)
 	if (row->received >= 0)
 		late_check(hub, row);
 	if (row->state == OUT_PLANNED && child_possible(hub)) {
-		compose_begin(hub, row);
+		out_event(hub, row, OUT_EVENT_START, NULL);
+		compose_begin(hub, job_add(hub, row, STEP_COMPOSE));
 		return true;
 	}
 	if (row->state == OUT_PROTECTED && submit != NULL) {
@@ -488,7 +362,7 @@ drop_waiting(struct hub *hub)
 
 	while ((job = job_at(hub, STEP_WAIT_KEYS, 0)) != NULL) {
 		out_event(hub, job->row, OUT_EVENT_REFUND, NULL);
-		job_drop(hub, job);
+		out_job_drop(hub, job);
 	}
 }
 
@@ -502,7 +376,7 @@ outbox_work(struct hub *hub)
 	hub->out_blocked = false;
 	while ((waiting = job_at(hub, STEP_WAIT_KEYS, 0)) != NULL &&
 	    (keys = hub_idle_keys(hub)) != NULL)
-		sign_ask(hub, waiting, keys);
+		protect_ask(hub, waiting, keys);
 	if (hub->stopping) {
 		drop_waiting(hub);
 		return;
@@ -526,8 +400,8 @@ outbox_gone(struct hub *hub, enum role role, guint index, enum death death, cons
 
 	while ((job = job_at(hub, step, index)) != NULL) {
 		if (!job->stale)
-			row_ended(hub, job->row, death, cause);
-		job_drop(hub, job);
+			out_ended(hub, job->row, death, cause);
+		out_job_drop(hub, job);
 	}
 }
 
@@ -537,7 +411,7 @@ outbox_recover(struct hub *hub, enum death death)
 	g_autoptr(GPtrArray) rows = outgoing_in_attempt(hub->store);
 
 	for (guint i = 0; i < rows->len; i++)
-		row_ended(hub, rows->pdata[i], death == DEATH_ORDERLY ? death : DEATH_UNEXPLAINED,
+		out_ended(hub, rows->pdata[i], death == DEATH_ORDERLY ? death : DEATH_UNEXPLAINED,
 			"the hub ended meanwhile");
 }
 

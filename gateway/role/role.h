@@ -73,16 +73,28 @@ char *verbs_print(void);
 	/* has an outer letter; raw, outer letter (or an empty memfd), where to write the letter / outcome, why */ \
 	X(PARSE,   "parse",   HUB,             ROLE_LETTER, "(b)",              64, 3, -1) \
 	X(PARSED,  "parsed",  ROLE_LETTER,     HUB,         "(us)",           2048, 0, VERB_PARSE) \
-	/* part number; raw, where to write its bytes / outcome, why */ \
+	/* part number, or "" for what keys need of this layer; raw, where to write its bytes / outcome, why */ \
 	X(EXTRACT, "extract", HUB,             ROLE_LETTER, "(s)",             256, 2, -1) \
 	X(EXTRACTED,"extracted",ROLE_LETTER,   HUB,         "(us)",           2048, 0, VERB_EXTRACT) \
-	/* boundary, [(field, value)], From name, From, To, [(part type, name or "", bytes)]; parts' bytes one \
-	 * after the other, where to write the entity, where to write the header / outcome, why */ \
-	X(COMPOSE, "compose", HUB,             ROLE_LETTER, "(sa(ss)sssa(sst))", 32768, 3, -1) \
+	/* boundary, outer subject if it will be encrypted, [(field, value)], From name, From, To, [(part type, \
+	 * name or "", bytes)]; parts' bytes one after the other, where to write the entity, where to write the \
+	 * header / outcome, why */ \
+	X(COMPOSE, "compose", HUB,             ROLE_LETTER, "(ssa(ss)sssa(sst))", 49152, 3, -1) \
 	X(COMPOSED,"composed",ROLE_LETTER,     HUB,         "(us)",           2048, 0, VERB_COMPOSE) \
-	/* fingerprint, boundary, now; entity, where to write the signed entity / outcome, why, agent fault */ \
-	X(SIGN,    "sign",    HUB,             ROLE_KEYS,   "(ssx)",           512, 2, -1) \
-	X(SIGNED,  "signed",  ROLE_KEYS,       HUB,         "(usb)",          2048, 0, VERB_SIGN) \
+	/* our fingerprint, recipient's or "" to sign only, boundary, now; entity, recipient's certificate (or an \
+	 * empty memfd), where to write the protected entity / outcome, why, agent fault */ \
+	X(PROTECT, "protect", HUB,             ROLE_KEYS,   "(sssx)",          512, 3, -1) \
+	X(PROTECTED,"protected",ROLE_KEYS,     HUB,         "(usb)",          2048, 0, VERB_PROTECT) \
+	/* is a ciphertext (else a detached signature), From or "", parties of these certificates [(fingerprint, \
+	 * party, addresses)], more lies outside, now, most bytes of plain text, bytes of each certificate; \
+	 * ciphertext or signed octets, signature (or an empty memfd), certificates one after the other, where to \
+	 * write the plain text / outcome, why, agent fault, verdict, signers whose certificate would help */ \
+	X(OPEN,    "open",    HUB,             ROLE_KEYS,   "(bsa(ssas)bxtat)", 49152, 4, -1) \
+	X(OPENED,  "opened",  ROLE_KEYS,       HUB,         "(usb(uuumsmsmsxx)as)", 8192, 0, VERB_OPEN) \
+	/* bytes of each file; files one after the other, where to write READINGS_TYPE (opening.h) \
+	 * / outcome, why */ \
+	X(READ,    "read",    HUB,             ROLE_KEYS,   "(at)",          16384, 2, -1) \
+	X(READINGS,"readings",ROLE_KEYS,       HUB,         "(us)",           2048, 0, VERB_READ) \
 	/* outgoing id, envelope from, to; the finished mail / outcome, reply code, why */ \
 	X(SEND,    "send",    HUB,             ROLE_SUBMIT, "(sss)",          2048, 1, -1) \
 	X(SENT,    "sent",    ROLE_SUBMIT,     HUB,         "(uus)",          2048, 0, VERB_SEND) \
@@ -152,9 +164,13 @@ void runtime_remove(const char *path);
 enum outcome agent_start(const char *keys_home, const char *runtime, guint index, gint64 uid, gint64 gid,
 	gint64 socket_uid, struct agent *out, GError **error);
 void agent_stop(struct agent *);
-/* The public certificate of one key of keys.home, and whether its secret part lies there (by keygrip file). */
-enum outcome agent_certificate(const char *keys_home, const char *fingerprint, GBytes **certificate,
-	bool *has_secret, GError **error);
+/* One key of keys.home: its public certificate, whole, and as others need it (without other people's signatures and
+ * expired subkeys); what its secret part there is good for (by keygrip files): an expired key still decrypts. */
+struct own_key { GBytes *certificate, *minimal; bool signs, decrypts; };
+void own_key_clear(struct own_key *);
+typedef struct own_key own_key_auto;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(own_key_auto, own_key_clear)
+enum outcome agent_certificate(const char *keys_home, const char *fingerprint, struct own_key *out, GError **error);
 
 /* ---- configuration.c (the only user of libconfig) ---------------------------------------------------------- */
 
@@ -164,12 +180,54 @@ char **configuration_read(const char *file, struct options **out);
 /* What needs more than the file: templates (read into "template.vi.T01"), hotline key present in keys.home,
  * certificates, own addresses as recipients, modes of secret files.  As above. */
 char **configuration_check(struct options *, bool for_daemon);
+/* Our certificates (hotline.key, old_keys) out of keys.home into internal settings, and which old ones have lost
+ * their secret part.  NEVER: hotline.key is set, and its certificate is not there. */
+enum outcome configuration_own_keys(struct options *, bool *has_secret, GError **error);
 /* Changes a reload refuses, as lines "hotline.id: needs restart"; NULL: none. */
 char **configuration_restart_needed(const struct options *old, const struct options *now);
 
-/* ---- opening.c: the way from raw mail to letter and verdict (hub and inspect) ------------------------------- */
+/* ---- compile.c, opening.c: machines that say what to ask next: the hub asks without waiting, `inspect` waits ----- */
 
-/* The verdict over a read letter, judged at `now` (ms). */
-struct verdict opening_verdict(const struct letter *, gint64 now);
+/* One request to a letter process or to keys.  result: the one of fds to be frozen when the answer is DONE; -1 */
+struct question { int verb; GVariant *body; int fds[FRAME_FDS_MAX]; guint n_fds; int result; };	/* body: floating */
+void question_clear(struct question *);		/* closes its descriptors */
+
+/* keys.certificates into the index, which lies beside the store (path: g_free()). */
+struct certificates;
+struct compile;
+char *directory_index_path(const struct options *);
+/* Looks at the folder: forgets what is gone, queues what is new or changed.  LATER: cannot be read or written. */
+enum outcome compile_new(const char *folder, struct certificates *, struct compile **, GError **error);
+void compile_free(struct compile *);
+bool compile_is_current(const char *folder, struct certificates *);	/* nothing would be queued */
+bool compile_left(const struct compile *);
+bool compile_ask(struct compile *, struct question *);	/* the next files; false: none are left */
+enum outcome compile_take(struct compile *, int fd, GError **error);	/* LATER: the index does not take it */
+/* Nobody answered: fewer files at once; one that was alone twice is passed over, and the log says so. */
+void compile_failed(struct compile *, const char *why);
+
+/* A raw mail to its letter and verdict. */
+struct world {				/* what an opening may look at; borrowed */
+	const struct site *site;
+	struct certificates *certificates;
+	gint64 now;			/* ms */
+	guint64 max_plain;		/* bytes that may come out of a ciphertext */
+};
+enum opening_step { OPENING_LETTER, OPENING_KEYS, OPENING_END };	/* who is asked next */
+struct opening {
+	enum opening_step step;
+	struct letter *letter;		/* at the end: of the innermost layer that could be read */
+	struct verdict verdict;		/* over all layers */
+	int raw;			/* frozen memfd of the entity `letter` was read from */
+	GPtrArray *offered;		/* struct reading of each of letter->offered; NULL: not asked for */
+	struct opening_state *state;
+};
+/* Takes raw.  reads_offered: certificates that came with the mail are read, too. */
+struct opening *opening_new(int raw, bool reads_offered);
+void opening_free(struct opening *);
+void opening_ask(struct opening *, const struct world *, struct question *);
+/* An answer of outcome DONE; `body` of OPENED.  NEVER: a named limit.  *has_lied: the answer broke the rules, which
+ * counts as the death of who gave it. */
+enum outcome opening_take(struct opening *, const struct world *, GVariant *body, bool *has_lied, GError **error);
 
 #endif

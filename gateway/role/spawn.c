@@ -56,26 +56,41 @@ role_user(const struct options *options, enum role role, gint64 *uid, gint64 *gi
 
 /* ---- which folders ---------------------------------------------------------------------- */
 
-enum place_kind { WHOLE, PARENT, FIXED };
+enum place_kind { WHOLE, PARENT, FIXED, ONLINE };
 struct place {
-	enum role role;
+	unsigned roles;
 	enum place_kind kind;
 	const char *right;	/* of struct jail: r: w: x: */
 	const char *name;	/* option (%u: the worker's index), or a path */
 };
-/* WHOLE: the option's path; PARENT: the folder it lies in, where the file may have to be made. */
+/* WHOLE: the option's path; PARENT: the folder it lies in, where the file may have to be made;
+ * ONLINE: FIXED, for a worker that talks to a server. */
+#define OUTSIDE	(ROLE_FETCH | ROLE_SUBMIT)
 static const struct place places[] = {
 	{ ROLE_HUB,    PARENT, "w:", "store.path" },
 	{ ROLE_HUB,    WHOLE,  "w:", "store.spool" },
 	{ ROLE_HUB,    PARENT, "w:", "store.key_file" },
 	{ ROLE_HUB,    PARENT, "w:", "control.socket" },
+	{ ROLE_HUB,    WHOLE,  "r:", "keys.certificates" },
 	{ ROLE_HUB,    FIXED,  "r:", "/usr/share/zoneinfo" },
 	{ ROLE_HUB,    FIXED,  "r:", "/etc/localtime" },
 	{ ROLE_HUB,    FIXED,  "r:", "/dev/urandom" },
 	/* whose child a client of the control socket is; memory and environment stay closed */
 	{ ROLE_HUB,    FIXED,  "r:", "/proc" },
 	{ ROLE_FETCH,  WHOLE,  "w:", "mailboxes.%u.path" },
+	{ ROLE_FETCH,  WHOLE,  "r:", "mailboxes.%u.ca_file" },
 	{ ROLE_SUBMIT, WHOLE,  "w:", "submission.path" },
+	{ ROLE_SUBMIT, WHOLE,  "r:", "submission.ca_file" },
+	/* the system's CAs; what looking up a host reads, and where a resolver keeps its file */
+	{ OUTSIDE,     ONLINE, "r:", "/etc/ssl/certs" },
+	{ OUTSIDE,     ONLINE, "r:", "/etc/resolv.conf" },
+	{ OUTSIDE,     ONLINE, "r:", "/run/systemd/resolve" },
+	{ OUTSIDE,     ONLINE, "r:", "/run/resolvconf" },
+	{ OUTSIDE,     ONLINE, "r:", "/run/NetworkManager" },
+	{ OUTSIDE,     ONLINE, "r:", "/etc/hosts" },
+	{ OUTSIDE,     ONLINE, "r:", "/etc/host.conf" },
+	{ OUTSIDE,     ONLINE, "r:", "/etc/nsswitch.conf" },
+	{ OUTSIDE,     ONLINE, "r:", "/etc/gai.conf" },
 	/* what gpg needs to start and to run (strace); its home is added below */
 	{ ROLE_KEYS,   FIXED,  "x:", GPG_PROGRAM },
 	{ ROLE_KEYS,   FIXED,  "x:", "/usr/lib" },
@@ -95,15 +110,16 @@ add_path(GPtrArray *argv, const char *right, const char *path)
 }
 
 static void
-add_paths(GPtrArray *argv, const struct options *options, enum role role, guint index)
+add_paths(GPtrArray *argv, const struct options *options, enum role role, guint index,
+	bool offline)
 {
 	for (guint i = 0; i < G_N_ELEMENTS(places); i++) {
 		const struct place *place = &places[i];
 		const char *path = place->name;
 
-		if (place->role != role)
+		if (!(place->roles & role) || (place->kind == ONLINE && offline))
 			continue;
-		if (place->kind != FIXED) {
+		if (place->kind == WHOLE || place->kind == PARENT) {
 			g_auto(GStrv) around = g_strsplit(place->name, "%u", 2);
 			g_autofree char *name = around[1] ?
 				g_strdup_printf("%s%u%s", around[0], index, around[1]) :
@@ -270,6 +286,7 @@ static enum outcome
 arguments_of(const struct spawn_settings *settings, enum role role, guint index, GPtrArray *argv,
 	GError **error)
 {
+	bool offline = needs_no_network(settings->options, role, index);
 	gint64 uid, gid;
 	enum outcome how = role_user(settings->options, role, &uid, &gid, error);
 
@@ -281,7 +298,7 @@ arguments_of(const struct spawn_settings *settings, enum role role, guint index,
 		g_ptr_array_add(argv, g_strdup("--no-jail"));
 	if (settings->syslog)
 		g_ptr_array_add(argv, g_strdup("--syslog"));
-	if (needs_no_network(settings->options, role, index))
+	if (offline)
 		g_ptr_array_add(argv, g_strdup("--no-network"));
 	g_ptr_array_add(argv, g_strdup("--verbose"));
 	g_ptr_array_add(argv, g_strdup_printf("%d", settings->verbose));
@@ -291,7 +308,7 @@ arguments_of(const struct spawn_settings *settings, enum role role, guint index,
 		g_ptr_array_add(argv, g_strdup("--gid"));
 		g_ptr_array_add(argv, g_strdup_printf("%" G_GINT64_FORMAT, gid));
 	}
-	add_paths(argv, settings->options, role, index);
+	add_paths(argv, settings->options, role, index, offline);
 	if (role == ROLE_KEYS) {
 		g_autofree char *home = NULL;
 

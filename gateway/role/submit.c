@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
  * submit: the role that hands finished mail on.  Sees protected bytes only; adds, removes and
- * reads nothing. Relies on transport/ for the outside and on the hub for the decision that a
- * mail may leave (I5). Blocking, one mail at a time; no retries of its own: the outbox row waits
- * in the hub.
+ * understands nothing. Relies on transport/ for the outside and on the hub for the decision that
+ * a mail may leave (I5). Blocking, one mail at a time; no retries of its own: the outbox row
+ * waits in the hub.
  */
 #include "role/role.h"
 #include "transport/transport.h"
@@ -32,8 +32,12 @@ hand_on(struct frame *frame, guint *code, GError **error)
 	const char *name, *from, *to;
 	enum outcome how = outside ? DONE : delivery_open(&settings, &outside, error);
 
-	if (how != DONE)
-		return how;
+	if (how != DONE) {
+		/* There is no way out: no fault of this mail. */
+		if (error && *error)
+			(*error)->code = LATER;
+		return LATER;
+	}
 	g_variant_get(frame->body, "(&s&s&s)", &name, &from, &to);
 
 	g_autoptr(GBytes) mail = memfd_map(frame->fds[0], LIMIT_MAIL_SIZE, error);
@@ -73,13 +77,30 @@ serve(struct peer *hub, struct frame *frame)
 		serve_check(hub, frame);
 }
 
+static const char *
+text(const struct options *options, const char *name)
+{
+	return g_strdup(options_text(options, "submission.%s", name));
+}
+
 static bool
 configure(const struct options *options, GError **error)
 {
 	(void) error;
 	g_clear_pointer(&outside, delivery_close);
-	settings.type = g_strdup(options_text(options, "submission.type"));
-	settings.path = g_strdup(options_text(options, "submission.path"));
+	settings = (struct delivery_settings){
+		.type = text(options, "type"),
+		.path = text(options, "path"),
+		.server = {
+			.host = text(options, "host"),
+			.port = (guint) options_int(options, "submission.port"),
+			.tls = text(options, "tls"),
+			.ca_file = text(options, "ca_file"),
+			.tls_pin = text(options, "tls_pin"),
+			.user = text(options, "user"),
+			.password = text(options, "password"),
+		},
+	};
 	return true;
 }
 

@@ -138,6 +138,7 @@ static const struct { enum role role; const char *option; bool parent; } folders
 	{ ROLE_HUB,    "store.path",      true },
 	{ ROLE_HUB,    "store.spool",     false },
 	{ ROLE_HUB,    "control.socket",  true },
+	{ ROLE_HUB,    "keys.certificates", false },
 	{ ROLE_SUBMIT, "submission.path", false },
 };
 

@@ -27,10 +27,11 @@ twin_digest(const struct store *store, const struct letter *letter, guint8 out[D
 }
 
 static enum outcome
-sender_put(struct store *store, struct id id, const struct letter *letter, GError **error)
+sender_put(struct store *store, struct id id, const struct letter *letter, bool is_sealed,
+	GError **error)
 {
 	g_auto(query_auto) q = query_new(store, "mail sender",
-		"UPDATE mail SET sender = ? WHERE id = ?");
+		"UPDATE mail SET sender = ?, sealed = ? WHERE id = ?");
 	guint8 digest[DIGEST_SIZE];
 
 	if (letter->from.address != NULL) {
@@ -39,6 +40,7 @@ sender_put(struct store *store, struct id id, const struct letter *letter, GErro
 	} else {
 		bind_bytes(&q, NULL, 0);
 	}
+	bind_int(&q, is_sealed);
 	bind_id(&q, id);
 	return query_change(&q, error);
 }
@@ -69,7 +71,9 @@ mail_put_letter(struct store *store, struct id id, const struct letter *letter,
 		" twin = excluded.twin, message_id = excluded.message_id, own = excluded.own");
 	g_autoptr(GBytes) bytes = letter_to_bytes(letter);
 	g_autoptr(GVariant) words = g_variant_ref_sink(verdict_to_variant(verdict));
-	enum outcome how = sender_put(store, id, letter, error);
+	bool is_sealed = verdict->encryption != ENCRYPTION_NONE &&
+		verdict->encryption != ENCRYPTION_DECRYPTED;
+	enum outcome how = sender_put(store, id, letter, is_sealed, error);
 
 	if (how != DONE)
 		return how;

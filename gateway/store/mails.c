@@ -200,6 +200,16 @@ mail_unmoved(struct store *store, const char *mailbox, guint limit)
 	return mails_load(&q);
 }
 
+GPtrArray *
+mail_sealed(struct store *store, guint limit)
+{
+	g_auto(query_auto) q = query_new(store, "mail_sealed", SELECT
+		"WHERE sealed = 1 AND state = 'decided' AND blob IS NOT NULL ORDER BY seq LIMIT ?");
+
+	bind_int(&q, limit);
+	return mails_load(&q);
+}
+
 /* ---- lists ---------------------------------------------------------------------------- */
 
 GPtrArray *

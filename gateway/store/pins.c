@@ -29,11 +29,12 @@ static const struct words state_column = { state_text, pin_state_from_word };
 	X("source",             text,   source,      NULL) \
 	X("state",              word,   state,       &state_column) \
 	X("first_seen",         int,    first_seen,  NULL) \
-	X("last_seen",          int,    last_seen,   NULL)
+	X("last_seen",          int,    last_seen,   NULL) \
+	X("expires",            int,    expires,     NULL)
 
 #define ROW pin
 static const struct column pin_columns[] = { PIN_COLUMNS(COLUMN_ROW) COLUMN_END };
-enum { AT_ADDRESS_DIGEST = 1, AT_FINGERPRINT_DIGEST = 3, AT_CERTIFICATE = 8, AT_ID = 9 };
+enum { AT_ADDRESS_DIGEST = 1, AT_FINGERPRINT_DIGEST = 3, AT_CERTIFICATE = 9, AT_ID = 10 };
 
 #define SELECT "SELECT " PIN_COLUMNS(COLUMN_NAME) "certificate, id FROM pin "
 #define AFTER "seq > CASE WHEN ?1 IS NULL THEN 0 ELSE (SELECT seq FROM pin WHERE id = ?1) END "
@@ -173,6 +174,23 @@ pin_seen(struct store *store, struct id id, gint64 at, GError **error)
 	return query_change(&q, error);
 }
 
+/* The same certificate with a longer life: only its owner can have made that. */
+static enum outcome
+pin_renew(struct store *store, const struct pin *known, const struct pin *in, GError **error)
+{
+	g_auto(query_auto) q = query_new(store, "pin_put",
+		"UPDATE pin SET certificate = ?, expires = ? WHERE id = ?");
+	gsize size;
+	const void *data = g_bytes_get_data(in->certificate, &size);
+
+	if (known->expires < 0 || (in->expires >= 0 && in->expires <= known->expires))
+		return DONE;
+	bind_sealed(&q, "pin.certificate", known->id, data, size);
+	bind_int(&q, in->expires);
+	bind_id(&q, known->id);
+	return query_change(&q, error);
+}
+
 static enum outcome
 pin_add(struct store *store, const struct pin *pin, GError **error)
 {
@@ -212,8 +230,11 @@ pin_put(struct store *store, const struct pin *in, bool *changed, GError **error
 		return fail(error, NEVER, "store %s: pin_put: this is no fingerprint",
 			store->database);
 	known = pin_of(store, address, fingerprint);
-	if (known != NULL)
-		return pin_seen(store, known->id, in->last_seen, error);
+	if (known != NULL) {
+		enum outcome how = pin_renew(store, known, in, error);
+
+		return how == DONE ? pin_seen(store, known->id, in->last_seen, error) : how;
+	}
 	pin.id = id_new();
 	pin.address = address;
 	pin.fingerprint = fingerprint;

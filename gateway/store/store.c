@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #define BUSY_MS 5000
@@ -187,6 +188,28 @@ meta_get(struct store *store, const char *name, GError **error)
 	return unseal_value(store->columns_key, name, (struct id){ { 0 } },
 		sqlite3_column_blob(q.statement, 0), (gsize)sqlite3_column_bytes(q.statement, 0),
 			error);
+}
+
+enum outcome
+store_note_put(struct store *store, const char *name, const char *text, GError **error)
+{
+	g_autofree char *full = g_strconcat("note.", name, NULL);
+
+	return meta_put(store, full, text, strlen(text), error);
+}
+
+char *
+store_note(struct store *store, const char *name)
+{
+	g_autofree char *full = g_strconcat("note.", name, NULL);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GBytes) value = meta_get(store, full, &error);
+	gsize size;
+
+	if (error != NULL)
+		fatal(EX_IOERR, "%s", error->message);
+	const char *data = value != NULL ? g_bytes_get_data(value, &size) : NULL;
+	return data != NULL ? g_strndup(data, size) : NULL;
 }
 
 /* ---- opening -------------------------------------------------------------------------- */

@@ -84,8 +84,10 @@ void store_close(struct store *);
  * rows panic() outside a turn.  Verbs that read and take no GError fatal() when the store cannot be read or
  * a sealed column is not what was written there. */
 enum outcome store_begin(struct store *, GError **error);
-enum outcome store_commit(struct store *, GError **error);
-void store_rollback(struct store *);
+enum outcome store_commit(struct store *, GError **error); void store_rollback(struct store *);
+/* What the hub has to remember from one start to the next; sealed.  NULL: nothing yet; g_free(). */
+enum outcome store_note_put(struct store *, const char *name, const char *text, GError **error);
+char *store_note(struct store *, const char *name);
 /* Keyed digest for looking things up ("address", "message-id", "thread", "identity", "own"). */
 void store_digest(const struct store *, const char *purpose, const void *, gsize,
 	guint8 out[DIGEST_SIZE]);
@@ -98,23 +100,20 @@ enum outcome blob_new(struct store *, struct blob *, GError **error);
  * the directory once, before the COMMIT.  The row is what makes it exist: an unlinked or rowless file is swept. */
 enum outcome blob_link(struct store *, struct blob *, guint64 size, GError **error);
 void blob_clear(struct blob *);			/* closes, wipes the key */
-/* Seals `bytes` as a new linked blob. */
-enum outcome blob_put(struct store *, GBytes *, struct id *out, GError **error);
+enum outcome blob_put(struct store *, GBytes *, struct id *out, GError **error);	/* a new linked blob */
 /* Plain bytes in a frozen memfd, or -1. */
 int blob_get(struct store *, struct id, guint64 max, GError **error);
 bool blob_exists(struct store *, struct id);	/* row, key and file are there */
 /* Drops the key in the turn, the file after its commit; the row stays, so the ledger knows it was erased. */
 enum outcome blob_erase(struct store *, struct id, GError **error);
-/* Removes files without rows; at start only.  Returns how many. */
-guint blob_sweep(struct store *);
+guint blob_sweep(struct store *);	/* removes files without rows; at start only; how many */
 
 /* ---- mails.c -------------------------------------------------------------------------- */
 
 struct mailbox { char *name, *type, *identity; gint64 first_poll, last_poll, last_good, floor; char *cursor, *error; };
 void mailbox_free(struct mailbox *);
 enum outcome mailbox_put(struct store *, const struct mailbox *, GError **error);	/* insert or update */
-struct mailbox *mailbox_get(struct store *, const char *name);
-GPtrArray *mailbox_list(struct store *);
+struct mailbox *mailbox_get(struct store *, const char *name); GPtrArray *mailbox_list(struct store *);
 
 enum outcome mail_add(struct store *, const struct mail *, GError **error);
 /* Updates every mutable column of the row. */
@@ -125,6 +124,7 @@ bool mail_known(struct store *, const char *mailbox, const char *identity, const
 GPtrArray *mail_due(struct store *, int state, gint64 now, guint limit);
 gint64 mail_next_due(struct store *);			/* earliest next_try of any, ms; -1 */
 GPtrArray *mail_in_attempt(struct store *);		/* after a restart */
+GPtrArray *mail_sealed(struct store *, guint limit);	/* decided, but encrypted and not opened */
 GPtrArray *mail_unmoved(struct store *, const char *mailbox, guint limit);	/* stored, server copy still there */
 /* Lists go in order of arrival; after: the last id text (ticket number) of the page before, or NULL. */
 GPtrArray *mail_list(struct store *, int state, guint limit, const char *after);
@@ -140,7 +140,7 @@ bool mail_twin(struct store *, struct id, struct id *out);
 bool mail_same_message_id(struct store *, struct id, struct id *out);
 /* Latest mail that came with this Message-ID (without < >) and has a ticket. */
 bool mail_by_message_id(struct store *, const char *message_id, struct id *out);
-bool mail_by_own_digest(struct store *, const guint8 own_sha256[DIGEST_SIZE], struct id *out);
+bool mail_by_own_digest(struct store *, const guint8 own[DIGEST_SIZE], struct id *out);
 bool mail_by_sha256(struct store *, const guint8 sha256[DIGEST_SIZE], struct id *out);
 /* Ledger: kind[k] per enum kind of final rows (held ones only if oversize), plus held and pending; missing: rows
  * whose blob is gone without having been erased.  mailbox NULL: all.  missing: g_ptr_array_unref(). */
@@ -155,9 +155,9 @@ void ledger_of(struct store *, const char *mailbox, struct ledger *);
 enum outcome ticket_add(struct store *, struct ticket *, const char *format, const char *hotline_id,
 	int year, GError **error);
 enum outcome ticket_put(struct store *, const struct ticket *, GError **error);
-struct ticket *ticket_get(struct store *, struct id);
+struct ticket *ticket_get(struct store *, struct id); struct ticket *ticket_by_receipt_code(struct store *,
+	const char *code);
 struct ticket *ticket_by_number(struct store *, const char *number);	/* folds case */
-struct ticket *ticket_by_receipt_code(struct store *, const char *code);
 GPtrArray *ticket_list(struct store *, int state, bool all, guint limit, const char *after);	/* after: number */
 /* The thread code of (ticket, address), made at first use. g_free(). */
 char *thread_code(struct store *, struct id ticket, const char *address, GError **error);
@@ -233,7 +233,7 @@ struct pin {
 	struct id id;
 	char *address, *fingerprint;	/* sealed; lower-cased, upper-case hex */
 	char *source; enum pin_state state;	/* source: "autocrypt", "attachment": how it first came */
-	gint64 first_seen, last_seen;	/* ms */
+	gint64 first_seen, last_seen, expires;	/* ms; expires: of its last encryption key, -1 never */
 	GBytes *certificate;		/* sealed; as it first came */
 };
 void pin_free(struct pin *);

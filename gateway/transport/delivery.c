@@ -1,25 +1,39 @@
 /* SPDX-License-Identifier: ISC
  *
- * Where finished mail goes.  So far a Maildir: LF line ends, one file a mail named after the
- * outgoing row, so that sending again after a crash replaces instead of doubling.  Never looks
- * into a mail.
+ * Where finished mail goes: a submission server (smtp.c), or a Maildir: LF line ends, one file a
+ * mail named after the outgoing row, so that sending again after a crash replaces instead of
+ * doubling.  Never changes what a mail says.
  */
 #include "transport/transport.h"
 #include "transport/maildir.h"
+#include "transport/smtp.h"
 
 #include <string.h>
 #include <unistd.h>
 
 #define NAME_LONGEST	128
+#define PATIENCE	200	/* s; the hub waits longer */
 
 struct delivery {
-	struct folder *folder;
+	struct folder *folder;		/* one of the two */
+	struct smtp *smtp;
 };
+
+static bool
+is_smtp(const struct delivery_settings *settings)
+{
+	return g_strcmp0(settings->type, "smtp") == 0;
+}
 
 enum outcome
 delivery_open(const struct delivery_settings *settings, struct delivery **out, GError **error)
 {
 	*out = NULL;
+	if (is_smtp(settings)) {
+		*out = g_new0(struct delivery, 1);
+		(*out)->smtp = smtp_new(&settings->server, PATIENCE);
+		return DONE;
+	}
 	if (g_strcmp0(settings->type, "maildir") != 0)
 		return fail(error, NEVER, "submission type %s is not built in",
 			settings->type ? settings->type : "(none)");
@@ -41,6 +55,7 @@ delivery_close(struct delivery *delivery)
 	if (!delivery)
 		return;
 	folder_free(delivery->folder);
+	smtp_free(delivery->smtp);
 	g_free(delivery);
 }
 
@@ -72,22 +87,10 @@ is_file_name(const char *name)
 	return true;
 }
 
-enum outcome
-delivery_send(struct delivery *delivery, const char *name, const char *from, const char *to,
-	GBytes *mail, guint *code, GError **error)
+static enum outcome
+store(struct folder *folder, const char *name, const char *data, gsize size, GError **error)
 {
-	gsize size;
-	const char *data = g_bytes_get_data(mail, &size);
-
-	(void) from;	/* a Maildir has no envelope */
-	(void) to;
-	*code = 0;
-	if (!is_file_name(name))
-		return fail(error, NEVER, "no name for a delivery");
-	if (size == 0 || size > G_MAXUINT)
-		return fail(error, NEVER, "no mail of %" G_GSIZE_FORMAT " bytes can be sent", size);
-
-	enum outcome how = folder_enter(delivery->folder, error);
+	enum outcome how = folder_enter(folder, error);
 
 	if (how != DONE)
 		return how;
@@ -95,29 +98,56 @@ delivery_send(struct delivery *delivery, const char *name, const char *from, con
 	g_autofree char *file = g_strconcat(name, ".ungcuu", NULL);
 	g_autoptr(GByteArray) text = with_lf(data, size);
 
-	return folder_deliver(delivery->folder, file, text->data, text->len, error);
+	return folder_deliver(folder, file, text->data, text->len, error);
 }
 
-char **
-delivery_check(const struct delivery_settings *settings)
+enum outcome
+delivery_send(struct delivery *delivery, const char *name, const char *from, const char *to,
+	GBytes *mail, guint *code, GError **error)
 {
-	GPtrArray *lines = g_ptr_array_new();
+	const struct parcel parcel = { name, from, to };
+	gsize size;
+	const char *data = g_bytes_get_data(mail, &size);
+
+	*code = 0;
+	if (!is_file_name(name))
+		return fail(error, NEVER, "no name for a delivery");
+	if (size == 0 || size > G_MAXUINT)
+		return fail(error, NEVER, "no mail of %" G_GSIZE_FORMAT " bytes can be sent", size);
+	if (delivery->smtp)
+		return smtp_send(delivery->smtp, &parcel, mail, code, error);
+	return store(delivery->folder, name, data, size, error);	/* it has no envelope */
+}
+
+static void
+check_folder(const struct delivery_settings *settings, GPtrArray *lines)
+{
 	struct delivery *delivery;
 	g_autoptr(GError) error = NULL;
 
 	if (delivery_open(settings, &delivery, &error) != DONE) {
 		g_ptr_array_add(lines, g_strdup_printf("fail: submission: %s: make that "
 			"folder, or correct submission.path, its owner or mode", error->message));
-	} else {
-		g_autofree char *fresh = g_build_filename(settings->path, "new", NULL);
-
-		if (access(fresh, W_OK | X_OK) < 0)
-			g_ptr_array_add(lines, g_strdup("fail: submission.path is not ours to "
-				"write: correct its owner and mode"));
-		else
-			g_ptr_array_add(lines, g_strdup("ok: submission.path can be written"));
-		delivery_close(delivery);
+		return;
 	}
+
+	g_autofree char *fresh = g_build_filename(settings->path, "new", NULL);
+
+	g_ptr_array_add(lines, g_strdup(access(fresh, W_OK | X_OK) == 0 ?
+		"ok: submission.path can be written" :
+		"fail: submission.path is not ours to write: correct its owner and mode"));
+	delivery_close(delivery);
+}
+
+char **
+delivery_check(const struct delivery_settings *settings)
+{
+	GPtrArray *lines = g_ptr_array_new();
+
+	if (is_smtp(settings))
+		smtp_check(&settings->server, PATIENCE, lines);
+	else
+		check_folder(settings, lines);
 	g_ptr_array_add(lines, NULL);
 	return (char **) g_ptr_array_free(lines, FALSE);
 }

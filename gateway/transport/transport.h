@@ -1,27 +1,44 @@
 /* SPDX-License-Identifier: ISC
  *
  * transport: takes mail out of mailboxes and hands finished mail on.  Blocking; one of each per process.
- * Sees raw bytes only and never looks into them.  (IMAP, POP3, SMTP by libetpan join behind these verbs.)
+ * Sees raw bytes only and never looks into them.  The only user of libetpan.
  */
 #ifndef UNGCUU_TRANSPORT_H
 #define UNGCUU_TRANSPORT_H
 
 #include "base/base.h"
 
-/* ---- source.c: one mailbox; maildir.c ------------------------------------------------------ */
+/* ---- stream.c: a server, for both directions ------------------------------------------------ */
+
+/* port 0: the protocol's own.  tls: "implicit", "starttls", "none-loopback-only".  ca_file NULL: the system's
+ * CAs.  tls_pin "sha256/BASE64" of the key (SPKI): replaces chain and name.  user NULL: no login.
+ * patience: seconds one command may take (a mail gets more by its size); 0: 60. */
+struct server_settings {
+	const char *host; guint port; const char *tls, *ca_file, *tls_pin, *user, *password; guint patience;
+};
+
+/* ---- source.c: one mailbox: source-maildir.c, source-imap.c --------------------------------- */
 
 struct source;
-struct source_settings { const char *type, *path, *done_folder, *held_folder; };
+/* type "maildir": path; "imap": server.  folders: the watched ones, for source_check(); NULL-terminated or NULL. */
+struct source_settings {
+	const char *type, *path, *done_folder, *held_folder;
+	struct server_settings server;
+	const char *const *folders;
+};
 /* LATER: not reachable now; NEVER: settings wrong (not a Maildir, not ours to write). Makes done_folder. */
 enum outcome source_open(const struct source_settings *, struct source **, GError **error);
 void source_close(struct source *);
 
-/* uid: unique within (folder, identity).  Maildir: the base name without its ":2," flags.  arrived: when the
- * server got it (Maildir: modification time of the file), ms. */
+/* uid: unique within (folder, identity).  Maildir: the base name without its ":2," flags; IMAP: "UIDVALIDITY.UID", so
+ * that a uid of a folder made anew is none of the old one's.  arrived: when the server got it (Maildir:
+ * modification time of the file; IMAP: INTERNALDATE), ms. */
 struct found { char *uid; gint64 arrived; guint64 size; };
 void found_free(struct found *);
 /* Up to `max` mails of a folder ("INBOX", a watched one or the done folder) with a uid after `after` ("" for
- * the start), in uid order; *more says that there are others.  *identity: "maildir"; g_free(). */
+ * the start), in uid order; *more says that there are others.  *identity: "maildir"; of an IMAP folder
+ * "UIDVALIDITY/FOLDER"; g_free().  A folder that is not there is an empty one.  LATER if `after` is of another
+ * UIDVALIDITY: begin anew. */
 enum outcome source_list(struct source *, const char *folder, const char *after, guint max,
 	GPtrArray **out, bool *more, char **identity, GError **error);
 /* The raw bytes of one mail, in pieces, as stored (no line-end conversion).  put() returning other than
@@ -29,7 +46,15 @@ enum outcome source_list(struct source *, const char *folder, const char *after,
 typedef enum outcome source_put(void *data, const void *bytes, gsize size, GError **error);
 enum outcome source_take(struct source *, const char *folder, const char *uid, guint64 max,
 	source_put *, void *data, GError **error);
-/* Moves one mail into the done folder, durably.  DONE also if it is there already. */
+/* Moves mails into the done folder, durably.  DONE: *out holds what became of each, in order (how LATER: still
+ * where it was; NEVER: no longer there, and not by us).  LATER, NEVER (the server cannot or may not move):
+ * nothing is known to have moved.  uids: NULL-terminated. */
+struct settled { enum outcome how; char *why, *identity, *uid; };	/* the last two: as the done folder lists it
+									 * now, or NULL: as before, or not known */
+void settled_free(struct settled *);
+enum outcome source_settle_many(struct source *, const char *folder, const char *const *uids, GPtrArray **out,
+	GError **error);
+/* One mail.  DONE also if it is there already. */
 enum outcome source_settle(struct source *, const char *folder, const char *uid, GError **error);
 /* All folders of the mailbox (for "unwatched folders"); NULL-terminated, g_strfreev(). */
 char **source_folders(struct source *);
@@ -39,7 +64,7 @@ char **source_check(const struct source_settings *);
 /* ---- delivery.c ---------------------------------------------------------------------------- */
 
 struct delivery;
-struct delivery_settings { const char *type, *path; };
+struct delivery_settings { const char *type, *path; struct server_settings server; };	/* "maildir", "smtp" */
 enum outcome delivery_open(const struct delivery_settings *, struct delivery **, GError **error);
 void delivery_close(struct delivery *);
 /* Hands one finished mail (CRLF) on.  DONE: accepted and durable; LATER: 4xx or unreachable; NEVER: 5xx.

@@ -13,10 +13,10 @@ LIBRARIES = ("libsqlite3", "libgmime-3.0", "libgumbo", "libgpgme", "libconfig", 
 TABLE = {
 	"ungcuud":       ({"libconfig"}, {"libjansson"}),
 	"ungcuu-hub":    ({"libsqlite3"}, {"libjansson"}),
-	"ungcuu-fetch":  (set(), set()),
+	"ungcuu-fetch":  ({"libetpan"}, set()),
 	"ungcuu-mime":   ({"libgmime-3.0", "libgumbo"}, set()),
 	"ungcuu-keys":   ({"libgpgme"}, set()),
-	"ungcuu-submit": (set(), set()),
+	"ungcuu-submit": ({"libetpan"}, set()),
 	"ungcuuctl":     ({"libsqlite3", "libgpgme", "libconfig", "libjansson"}, set()),
 }
 

@@ -1,5 +1,6 @@
 check_PROGRAMS += \
 	tests/crypto/test-certificate \
+	tests/crypto/test-certificates \
 	tests/crypto/test-decrypt \
 	tests/crypto/test-encrypt \
 	tests/crypto/test-keyring \
@@ -10,6 +11,9 @@ check_PROGRAMS += \
 tests_crypto_test_certificate_SOURCES = tests/crypto/test-certificate.c \
 	tests/crypto/crypto-test.h tests/crypto/peers.h
 tests_crypto_test_certificate_LDADD = $(CRYPTO_LIBS)
+tests_crypto_test_certificates_SOURCES = tests/crypto/test-certificates.c \
+	tests/crypto/crypto-test.h tests/crypto/peers.h
+tests_crypto_test_certificates_LDADD = $(CRYPTO_LIBS)
 tests_crypto_test_decrypt_SOURCES = tests/crypto/test-decrypt.c \
 	tests/crypto/crypto-test.h tests/crypto/peers.h tests/crypto/people.h
 tests_crypto_test_decrypt_LDADD = $(CRYPTO_LIBS)
@@ -30,6 +34,7 @@ tests_crypto_test_verdict_LDADD = $(CRYPTO_LIBS)
 EXTRA_DIST += tests/crypto/make-fixed.py tests/crypto/fixed.key tests/crypto/aead.gpg tests/crypto/bomb.gpg
 unit_tests += \
 	tests/crypto/test-certificate \
+	tests/crypto/test-certificates \
 	tests/crypto/test-decrypt \
 	tests/crypto/test-encrypt \
 	tests/crypto/test-keyring \

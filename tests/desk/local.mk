@@ -14,12 +14,18 @@ tests_desk_test_clues_LDADD = $(DESK_LIBS)
 check_PROGRAMS += tests/desk/test-fold
 tests_desk_test_fold_SOURCES = tests/desk/test-fold.c
 tests_desk_test_fold_LDADD = $(DESK_LIBS)
+check_PROGRAMS += tests/desk/test-policy
+tests_desk_test_policy_SOURCES = tests/desk/test-policy.c tests/desk/sample.c tests/desk/sample.h
+tests_desk_test_policy_LDADD = $(DESK_LIBS)
 check_PROGRAMS += tests/desk/test-render
 tests_desk_test_render_SOURCES = tests/desk/test-render.c tests/desk/sample.c tests/desk/sample.h
 tests_desk_test_render_LDADD = $(DESK_LIBS)
 check_PROGRAMS += tests/desk/test-rules
 tests_desk_test_rules_SOURCES = tests/desk/test-rules.c tests/desk/sample.c tests/desk/sample.h
 tests_desk_test_rules_LDADD = $(DESK_LIBS)
+check_PROGRAMS += tests/desk/test-settle
+tests_desk_test_settle_SOURCES = tests/desk/test-settle.c tests/desk/sample.c tests/desk/sample.h
+tests_desk_test_settle_LDADD = $(DESK_LIBS)
 check_PROGRAMS += tests/desk/test-template
 tests_desk_test_template_SOURCES = tests/desk/test-template.c tests/desk/sample.c tests/desk/sample.h
 tests_desk_test_template_LDADD = $(DESK_LIBS)
@@ -30,15 +36,19 @@ check_PROGRAMS += tests/desk/test-wording
 tests_desk_test_wording_SOURCES = tests/desk/test-wording.c tests/desk/sample.c tests/desk/sample.h
 tests_desk_test_wording_LDADD = $(DESK_LIBS)
 unit_tests += tests/desk/test-acknowledge tests/desk/test-answer tests/desk/test-classify \
-	tests/desk/test-clues tests/desk/test-fold tests/desk/test-render tests/desk/test-rules \
-	tests/desk/test-template tests/desk/test-values tests/desk/test-wording
-golden_tests += tests/desk/test-answer tests/desk/test-classify tests/desk/test-render tests/desk/test-rules \
+	tests/desk/test-clues tests/desk/test-fold tests/desk/test-policy tests/desk/test-render \
+	tests/desk/test-rules tests/desk/test-settle tests/desk/test-template tests/desk/test-values tests/desk/test-wording
+golden_tests += tests/desk/test-answer tests/desk/test-classify tests/desk/test-policy tests/desk/test-render \
+	tests/desk/test-rules \
 	tests/desk/test-template tests/desk/test-wording
 EXTRA_DIST += tests/desk/golden/T01.en.trusted.txt tests/desk/golden/T01.en.txt tests/desk/golden/T01.vi.advised.txt \
 	tests/desk/golden/T01.vi.bare.txt tests/desk/golden/T01.vi.trusted.txt tests/desk/golden/T01.vi.txt \
 	tests/desk/golden/T02.en.txt tests/desk/golden/T02.vi.txt tests/desk/golden/T03.en.txt \
 	tests/desk/golden/T03.vi.bare.txt tests/desk/golden/T03.vi.txt tests/desk/golden/T04.en.txt \
 	tests/desk/golden/T04.vi.txt tests/desk/golden/T32.en.txt tests/desk/golden/T32.vi.txt \
-	tests/desk/golden/T33.en.txt tests/desk/golden/T33.vi.txt tests/desk/golden/answers.txt tests/desk/golden/classify.txt \
-	tests/desk/golden/common.txt tests/desk/golden/held.txt tests/desk/golden/plans.txt \
+	tests/desk/golden/T33.en.txt tests/desk/golden/T33.vi.txt tests/desk/golden/T38.en.txt \
+	tests/desk/golden/T38.vi.bare.txt tests/desk/golden/T38.vi.late.txt tests/desk/golden/T38.vi.txt \
+	tests/desk/golden/answers.txt tests/desk/golden/classify.txt \
+	tests/desk/golden/common.txt tests/desk/golden/held.txt tests/desk/golden/outer-subjects.txt \
+	tests/desk/golden/plans.txt tests/desk/golden/policy-matrix.txt tests/desk/golden/policy.txt \
 	tests/desk/golden/rules.txt tests/desk/golden/variables.txt tests/desk/golden/verdicts.txt

@@ -12,7 +12,7 @@
 #define NARROW	60	/* columns of the lines a telephone shows first */
 #define WIDE	76	/* columns of any line */
 
-enum { TRUSTED = 1, BARE = 2, ADVISED = 4, ATTACHED = 8, LONG_AFTER = 16 };
+enum { TRUSTED = 1, BARE = 2, ADVISED = 4, ATTACHED = 8, LONG_AFTER = 16, EN_FIRST = 32 };
 
 /* columns: golden file, template, language, what is different */
 static const struct row {
@@ -36,6 +36,10 @@ static const struct row {
 	{ "T32.en", "T32", "en", ATTACHED },
 	{ "T33.vi", "T33", "vi", LONG_AFTER },
 	{ "T33.en", "T33", "en", LONG_AFTER },
+	{ "T38.vi", "T38", "vi", ATTACHED | TRUSTED },
+	{ "T38.en", "T38", "en", ATTACHED | TRUSTED | EN_FIRST },
+	{ "T38.vi.bare", "T38", "vi", BARE },
+	{ "T38.vi.late", "T38", "vi", LONG_AFTER },
 };
 
 /* columns: template, how many lines come first, folded words they must hold; vi first, then en */
@@ -67,6 +71,13 @@ static const struct lead {
 		"|https://ungcuu.example.vn/",
 		"ticket number: nbh-2026-000123|could not read|+84 000 000 113"
 		"|0123 4567|https://ungcuu.example.vn/" },
+	{ "T38", 20,
+		"dung ten ong/ba|so phieu: nbh-2026-000123|nhan luc: 10:05|thu nay lap luc: 1"
+		"|+84 000 000 113|tra loi bang thu ma hoa|khong noi gi ve noi dung"
+		"|so phieu trong tieu de|chu ky so|khoa cong khai|autocrypt",
+		"in your name|ticket number: nbh-2026-000123|received: 22 november"
+		"|this mail was made: 22|+84 000 000 113|answer encrypted|says nothing of"
+		"|ticket number in its subject|is signed|public key attached|autocrypt" },
 	{ "T04", 19, "so phieu: nbh-2026-000123|dung ten quy co quan|xin goi ngay|+84 000 000 113",
 		"so phieu: nbh-2026-000123|dung ten quy co quan|xin goi ngay|+84 000 000 113" },
 	{ "T32", 11, "so phieu: nbh-2026-000123|nhan luc: 10:05",
@@ -81,6 +92,10 @@ row_site(const struct row *row)
 	if (row->flags & BARE) {
 		g_clear_pointer(&site->phone, g_free);
 		g_clear_pointer(&site->portal, g_free);
+	}
+	if (row->flags & EN_FIRST) {
+		g_strfreev(site->languages);
+		site->languages = g_strsplit("en vi", " ", -1);
 	}
 	if (row->flags & ADVISED) {
 		site->advice_vi = g_strdup("Xin không trả tiền chuộc.\nXin không tự giải mã.");
@@ -97,7 +112,8 @@ row_values(const struct row *row, const struct site *site, const struct letter *
 	const struct verdict *verdict)
 {
 	g_autofree char *sha256 = g_strnfill(64, 'c');
-	const char *planned = strcmp(row->template, "T33") == 0 ? "T01" : row->template;
+	bool is_other = strcmp(row->template, "T33") == 0 || strcmp(row->template, "T38") == 0;
+	const char *planned = is_other ? "T01" : row->template;
 	struct facts facts = { .received = SAMPLE_RECEIVED, .last_receipt = -1, .sha256 = sha256 };
 	struct plan *plan = plan_new();
 	struct effect *mail = plan_add(plan, EFFECT_MAIL, planned, "x");
@@ -278,6 +294,44 @@ test_one_answer(void)
 	site_free(site);
 }
 
+/* T38 in place of whatever was planned: not a byte differs, whatever was read and in what language,
+ * and a site's own T38 cannot say more than it may. */
+static void
+test_content_free(void)
+{
+	static const char own[] = "Subject: [{{ticket}}] x{{signature}}\n\n{{received}}"
+		"|{{#trusted}}a{{/trusted}}{{^trusted}}b{{/trusted}}{{size}}{{attachments}}"
+		"{{sha256_raw}}{{sha256_own}}{{receipt_code}}|{{sent}}\n";
+	static const char *const languages[] = { "vi", "en", "fr", NULL };
+	struct site *site = sample_site(NULL), *careless = sample_site(NULL);
+	g_autofree char *first = NULL;
+
+	g_hash_table_insert(careless->templates, g_strdup("vi/T38"), g_strdup(own));
+	g_strfreev(careless->languages);
+	careless->languages = g_strsplit("vi", " ", -1);
+	for (int s = 0; s < signature_count; s++)
+		for (guint i = 0; i < G_N_ELEMENTS(languages); i++) {
+			struct row row = { "T38", "T38", languages[i], 0 };
+			g_autoptr(letter_auto) l = sample_letter("a@example.org", "x", "x", NULL);
+			struct verdict v = sample_verdict((enum signature)s, ENCRYPTION_DECRYPTED,
+				NULL);
+
+			l->own_sha256[0] = (guint8)(s + (int)i);
+			if (i > 0)
+				sample_part(l, "x", "x/x", 1500000 * i);
+			g_autofree char *text = row_render(&row, site, l, &v);
+			g_autofree char *said = row_render(&row, careless, l, &v);
+
+			if (first == NULL)
+				first = g_strdup(text);
+			g_assert_cmpstr(text, ==, first);
+			g_assert_cmpstr(said, ==, "Subject: [" SAMPLE_TICKET "] x\n\n"
+				"10:05 ngày 22/11/2026 (UTC+7)|b|10:07 ngày 22/11/2026 (UTC+7)\n");
+		}
+	site_free(site);
+	site_free(careless);
+}
+
 /* ---- no byte of a sender -------------------------------------------------------------------- */
 
 #define CANARY "kanari7q"
@@ -339,17 +393,22 @@ holds_canary(const char *text)
 }
 
 static void
-mail_check(const struct site *site, const struct effect *mail, gint64 now)
+mail_check(const struct site *site, const struct effect *mail, enum encryption answered, gint64 now)
 {
 	GPtrArray *values = values_common(site, SAMPLE_TICKET, SAMPLE_CODE, "abcdefghjkmnpqrs",
 		now);
-	const char *template = template_when_leaving(site, mail->word, SAMPLE_RECEIVED, now);
+	const char *template = template_when_leaving(site, mail->word, SAMPLE_RECEIVED, now), *why;
 	g_autofree char *text = values_to_text(mail->values), *subject = NULL, *body = NULL;
+
+	policy_choose(template, answered, g_test_rand_bit(), &template, &why);
+
+	g_autofree char *outside = outer_subject_make(SAMPLE_TICKET, template);
 
 	g_ptr_array_extend_and_steal(values, values_from_text(text));
 	g_assert_cmpint(mail_render(site, template, mail->language, values, &subject, &body, NULL),
 		==, DONE);
 	g_assert_false(holds_canary(text) || holds_canary(subject) || holds_canary(body));
+	g_assert_false(holds_canary(outside));
 	g_assert_false(holds_canary(mail->recipient) || holds_canary(mail->language));
 	g_assert_null(mail->in_reply_to);	/* no canary is a Message-ID */
 	g_assert_null(strpbrk(subject, "\r\n"));
@@ -382,7 +441,7 @@ test_canary(void)
 
 			if (e->kind != EFFECT_MAIL)
 				continue;
-			mail_check(site, e, now);
+			mail_check(site, e, v.encryption, now);
 			mails++;
 		}
 		plan_free(plan);
@@ -437,13 +496,19 @@ test_faults(void)
 	g_hash_table_insert(site->templates, g_strdup("vi/T03"),
 		g_strdup("Subject: [{{ticket}}] a\xcc\x81\n\n"));
 	g_hash_table_remove(site->templates, "en/T32");
+	g_hash_table_insert(site->templates, g_strdup("vi/T38"),
+		g_strdup("Subject: [{{ticket}}] x\n\n{{phone}}\n{{size}}\n"));
+	g_hash_table_insert(site->templates, g_strdup("en/T38"),
+		g_strdup("Subject: [{{ticket}}] {{signature}}\n\n"));
 	g_auto(GStrv) faults = templates_check(site);
 	g_autofree char *all = g_strjoinv("\n", faults);
 
 	g_assert_cmpstr(all, ==, "vi/T01:3: unknown variable {{phoen}}, did you mean {{phone}}\n"
 		"en/T01:1: must begin with \"Subject: [{{ticket}}] \"\n"
 		"vi/T03: is not in Unicode form NFC\n"
-		"en/T32: there is no such template");
+		"en/T32: there is no such template\n"
+		"vi/T38:4: {{size}} may not stand in this template\n"
+		"en/T38:1: {{signature}} may not stand in this template");
 	for (const char *const *t = (const char *const[]){ "T01", "T32", "T99",
 		NULL }; *t != NULL; t++) {
 		g_autoptr(GError) error = NULL;
@@ -466,6 +531,7 @@ main(int argc, char **argv)
 	g_test_add_func("/desk/render/footer", test_footer);
 	g_test_add_func("/desk/render/texts", test_texts);
 	g_test_add_func("/desk/render/one-answer", test_one_answer);
+	g_test_add_func("/desk/render/content-free", test_content_free);
 	g_test_add_func("/desk/render/canary", test_canary);
 	g_test_add_func("/desk/render/languages", test_languages);
 	g_test_add_func("/desk/render/faults", test_faults);

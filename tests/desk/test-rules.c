@@ -25,6 +25,9 @@ enum {
 		JUST_TOLD = 1 << 10,
 	HOUR_AGO = 1 << 11, TWO_FROM = 1 << 12, SPEAKS_EN = 1 << 13, LOST_TICKET = 1 << 14,
 		FED_BACK = 1 << 15,
+	/* decided before: in no ticket, or it opened one, joined this one, joined another */
+	AGAIN = 1 << 16, OPENED_IT = 1 << 17, JOINED_IT = 1 << 18, JOINED_OTHER = 1 << 19,
+		NAMES_OWN = 1 << 20,
 };
 
 /* columns: name, From, subject, text, fields, flags, proof, signature, encryption; the effects */
@@ -218,6 +221,89 @@ static const struct row {
 	{ "a list's copy of an answer to the reporter's mail", THIRD, "Re: Sự cố", "x",
 		"list-id: <x>", 0, PROOF_TAG, NONE,
 		"file list" },
+	/* decided again, when a key had arrived: still sealed */
+	{ "still sealed", ANYONE, "...", "", NULL, AGAIN | OPENED_IT, PROOF_NONE, SIGNATURE_NONE,
+		ENCRYPTION_NOT_FOR_US,
+		"note still-sealed" },
+	{ "still sealed, with all that would speak", AGENCY, TAGGED, "", NULL,
+		AGAIN | OPENED_IT | ON_THREAD | ATTACHED | AMBIGUOUS | CUT | SAME_ID | TWIN,
+		PROOF_CODE, SIGNATURE_BAD, ENCRYPTION_MALFORMED,
+		"note still-sealed" },
+	{ "still a sealed reply", ANYONE, "Re: x", "", NULL, AGAIN | JOINED_IT | ON_THREAD,
+		PROOF_CODE, SIGNATURE_NONE, ENCRYPTION_EXPIRED_KEY,
+		"note still-sealed" },
+	{ "still a sealed copy", ANYONE, "...", "", NULL, AGAIN | TWIN, PROOF_NONE, SIGNATURE_NONE,
+		ENCRYPTION_UNSUPPORTED,
+		"note still-sealed" },
+	/* and opened: in the ticket it opened */
+#define OPENS_NOW	SIGNATURE_NONE, ENCRYPTION_DECRYPTED
+	{ "rescued report", ANYONE, "Sự cố", "x", NULL, AGAIN | OPENED_IT, PROOF_NONE, OPENS_NOW,
+		"file report, open report, mail T01 to " ANYONE },
+	{ "rescued report, signed inside only", ANYONE, "Sự cố", "x", NULL, AGAIN | OPENED_IT,
+		PROOF_NONE, SIGNATURE_UNKNOWN_KEY, ENCRYPTION_NONE,
+		"file report, open report, mail T01 to " ANYONE },
+	{ "rescued report of an agency", AGENCY, "Sự cố", "x", NULL, AGAIN | OPENED_IT, PROOF_NONE,
+		OPENS_NOW,
+		"file report, open report, mail T02 to " AGENCY },
+	{ "rescued forgery", AGENCY, "Sự cố", "x", NULL, AGAIN | OPENED_IT, PROOF_NONE,
+		SIGNATURE_BAD, ENCRYPTION_DECRYPTED,
+		"file report, open report, mail T04 to vanthu@somau.example.vn" },
+	{ "rescued, acknowledged by more than T03", ANYONE, "Sự cố", "x", NULL,
+		AGAIN | OPENED_IT | ACKNOWLEDGED, PROOF_NONE, OPENS_NOW,
+		"file report, open report, note no-answer" },
+	{ "rescued, observing", ANYONE, "Sự cố", "x", NULL, AGAIN | OPENED_IT | OBSERVE, PROOF_NONE,
+		OPENS_NOW,
+		"file report, open report, note no-answer" },
+	{ "rescued, with a code inside: a hint, its number is known outside", ANYONE, "Re: x", "x",
+		NULL, AGAIN | OPENED_IT | ON_THREAD, PROOF_CODE, OPENS_NOW,
+		"file report, open report, note hint, mail T01 to " ANYONE },
+	{ "rescued, names its own ticket: no hint", ANYONE, TAGGED, "x", NULL,
+		AGAIN | OPENED_IT | NAMES_OWN | ON_THREAD, PROOF_TAG, OPENS_NOW,
+		"file report, open report, mail T01 to " ANYONE },
+	{ "rescued, and equal to another mail now", ANYONE, "Sự cố", "x", NULL,
+		AGAIN | OPENED_IT | TWIN | SAME_ID, PROOF_NONE, OPENS_NOW,
+		"file report, open report, note same-message-id, mail T01 to " ANYONE },
+	{ "rescued, made by a machine", ANYONE, "Sự cố", "x", "auto-submitted: auto-generated",
+		AGAIN | OPENED_IT, PROOF_NONE, OPENS_NOW,
+		"file auto-reply, open report, note no-answer" },
+	{ "rescued command", DUTY, TAGGED, "close", NULL, AGAIN | OPENED_IT, PROOF_TAG,
+		SIGNATURE_TRUSTED, ENCRYPTION_DECRYPTED,
+		"file command, open report, note command, note hint, note no-answer" },
+	{ "rescued thanks", ANYONE, TAGGED, "Cảm ơn.", NULL, AGAIN | OPENED_IT | NAMES_OWN,
+		PROOF_TAG, OPENS_NOW,
+		"file report, open report, note no-answer" },
+	/* in the ticket it joined */
+	{ "rescued reply", ANYONE, "Re: x", "x", NULL, AGAIN | JOINED_IT | ON_THREAD, PROOF_CODE,
+		OPENS_NOW,
+		"file reply, append reply" },
+	{ "rescued reply, attachment", ANYONE, "Re: x", "x", NULL,
+		AGAIN | JOINED_IT | ON_THREAD | ATTACHED, PROOF_CODE, OPENS_NOW,
+		"file reply, append reply, mail T32 to " ANYONE },
+	{ "rescued reply, attachment, soon after its T03", ANYONE, "Re: x", "x", NULL,
+		AGAIN | JOINED_IT | ON_THREAD | ATTACHED | JUST_TOLD, PROOF_CODE, OPENS_NOW,
+		"file reply, append reply, note no-answer" },
+	{ "rescued reply, From is another inside", THIRD, "Re: x", "x", NULL, AGAIN | JOINED_IT,
+		PROOF_CODE, OPENS_NOW,
+		"file reply, append other-sender" },
+	{ "rescued reply by tag, From is another inside", THIRD, TAGGED, "x", NULL,
+		AGAIN | JOINED_IT | ATTACHED, PROOF_TAG, OPENS_NOW,
+		"file reply, note read-later" },
+	{ "rescued reply that names nothing inside", ANYONE, "x", "x", NULL, AGAIN | JOINED_IT,
+		PROOF_NONE, OPENS_NOW,
+		"file report, note read-later" },
+	{ "rescued reply, a code of another ticket inside", ANYONE, "Re: x", "x", NULL,
+		AGAIN | JOINED_OTHER | ON_THREAD | ATTACHED, PROOF_CODE, OPENS_NOW,
+		"file report, note read-later" },
+	/* or in none */
+	{ "rescued copy", ANYONE, "Sự cố", "x", NULL, AGAIN | TWIN, PROOF_NONE, OPENS_NOW,
+		"file duplicate, note duplicate" },
+	{ "decided again without a ticket", ANYONE, "Sự cố", "x", NULL, AGAIN, PROOF_NONE,
+		OPENS_NOW,
+		"file report, open report, mail T01 to " ANYONE },
+	/* the ticket of a mail that was held is no reason not to join the one it names */
+	{ "not decided before", ANYONE, "Re: x", "x", NULL, OPENED_IT | ON_THREAD, PROOF_CODE,
+		OPENS_NOW,
+		"file reply, append reply" },
 	/* receipts */
 	{ "reply with attachment", ANYONE, "Re: x", "x", NULL, ON_THREAD | ATTACHED, PROOF_CODE,
 		NONE,
@@ -297,7 +383,21 @@ static const struct row {
 		"note truncated" },
 };
 
-static const struct id first_ticket = { { 0x11 } }, twin_ticket = { { 0x22 } };
+static const struct id first_ticket = { { 0x11 } }, twin_ticket = { { 0x22 } },
+	own_ticket = { { 0x33 } };
+
+static void
+facts_again(struct facts *f, const struct row *row)
+{
+	f->again = row->flags & AGAIN;
+	f->earlier_first = row->flags & OPENED_IT;
+	if (row->flags & (OPENED_IT | JOINED_OTHER))
+		f->earlier = own_ticket;
+	if (row->flags & JOINED_IT)
+		f->earlier = first_ticket;
+	if (row->flags & NAMES_OWN)
+		f->ticket = own_ticket;
+}
 
 static struct facts
 row_facts(const struct row *row)
@@ -315,6 +415,7 @@ row_facts(const struct row *row)
 	f.thread_address = found ? g_strdup("Nguoi.Bao@Example.ORG") : NULL;
 	f.from_is_participant = row->flags & ON_THREAD;
 	f.acknowledged = row->flags & ACKNOWLEDGED;
+	facts_again(&f, row);
 	if (row->flags & HOUR_AGO)
 		f.last_receipt = NOW - HOUR;
 	if (row->flags & JUST_TOLD)
@@ -502,33 +603,54 @@ test_print(void)
 	site_free(site);
 }
 
-/* Sealed mails of every cause lead to the same plan, values included, under the same facts. */
+static char *
+sealed_plan(const struct site *site, const struct letter *l, enum encryption word)
+{
+	struct verdict v = sample_verdict(SIGNATURE_NONE, word, NULL);
+	struct facts f = { .received = SAMPLE_RECEIVED, .last_receipt = -1, .sha256 = (char *)"c" };
+	struct plan *plan = plan_mail(site, &f, l, &v, NOW);
+	GString *all = g_string_new(NULL);
+
+	/* a ticket's own language is our business; what leaves is the mail */
+	for (guint j = 0; j < plan->effects->len; j++) {
+		const struct effect *e = plan->effects->pdata[j];
+
+		if (e->kind != EFFECT_OPEN)
+			effect_print(all, e);
+	}
+	g_assert_nonnull(strstr(all->str, "mail T03"));
+	plan_free(plan);
+	return g_string_free(all, FALSE);
+}
+
+/* Sealed mails of every cause lead to the same plan, values included, under the same facts; and so
+ * do those of which an outer layer was opened, whatever is read there. */
 static void
 test_one_answer(void)
 {
+	static const char *const languages[] = { "vi", "en", "fr", NULL };
 	struct site *site = sample_site(NULL);
 	g_autofree char *first = NULL;
 
-	for (int e = 0; e < encryption_count; e++) {
-		if (e == ENCRYPTION_DECRYPTED || e == ENCRYPTION_NONE)
-			continue;
-		g_autoptr(letter_auto) l = sample_letter(ANYONE, "...", "", NULL);
-		struct verdict v = sample_verdict(SIGNATURE_NONE, (enum encryption)e, NULL);
-		struct facts f = { .received = SAMPLE_RECEIVED, .last_receipt = -1,
-			.sha256 = (char *)"c" };
-		GString *all = g_string_new(NULL);
+	for (int e = 0; e < encryption_count; e++)
+		for (guint i = 0; i < G_N_ELEMENTS(languages); i++) {
+			if (e == ENCRYPTION_DECRYPTED || e == ENCRYPTION_NONE)
+				continue;
+			g_autoptr(letter_auto) l = sample_letter(ANYONE, "...", "", NULL);
 
-		l->own_sha256[0] = (guint8)e;
-		struct plan *plan = plan_mail(site, &f, l, &v, NOW);
+			l->own_sha256[0] = (guint8)e;
+			g_autofree char *plan = sealed_plan(site, l, (enum encryption)e);
 
-		for (guint j = 0; j < plan->effects->len; j++)
-			effect_print(all, plan->effects->pdata[j]);
-		if (first == NULL)
-			first = g_strdup(all->str);
-		g_assert_cmpstr(all->str, ==, first);
-		g_string_free(all, TRUE);
-		plan_free(plan);
-	}
+			l->within_encryption = true;
+			l->language = g_strdup(languages[i]);
+			l->message_id[0] = (char)('a' + e + (int)i);
+			g_autofree char *within = sealed_plan(site, l, (enum encryption)e);
+
+			if (first == NULL)
+				first = g_strdup(plan);
+			g_assert_cmpstr(plan, ==, first);
+			g_assert_cmpstr(within, ==, first);
+		}
 	site_free(site);
 }
 
@@ -543,7 +665,7 @@ test_when_leaving(void)
 		{ "T01", 0, "T01" }, { "T01", HOUR, "T01" }, { "T01", HOUR + 1, "T33" },
 		{ "T02", HOUR, "T02" }, { "T02", HOUR + 1, "T33" }, { "T03", 9 * HOUR, "T03" },
 		{ "T04", 9 * HOUR, "T04" }, { "T32", 9 * HOUR, "T32" }, { "T33", 0, "T33" },
-		{ "T01", -HOUR, "T01" },
+		{ "T01", -HOUR, "T01" }, { "T38", 9 * HOUR, "T38" },
 	};
 	struct site *site = sample_site(NULL);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
- * The template engine: what it renders and what it refuses, with the line. Also the names it knows.
+ * The template engine: what it renders and what it refuses, with the line. Also the names it knows,
+ * which template may hold which, and that the manual says so.
  */
+#include "desk/internal.h"
 #include "sample.h"
 
 #include <string.h>
@@ -170,6 +172,25 @@ test_limits(void)
 	g_string_free(many, TRUE);
 }
 
+/* The templates that may hold it, "T01, T02", or "all". */
+static char *
+holders(const char *variable)
+{
+	GString *out = g_string_new(NULL);
+	bool all = true;
+
+	for (const struct template_use *u = template_uses; u->name != NULL; u++) {
+		bool allowed = variable_allowed(u->name, variable);
+
+		all = all && allowed;
+		if (allowed)
+			g_string_append_printf(out, "%s%s", out->len ? ", " : "", u->name);
+	}
+	if (all)
+		g_string_assign(out, "all");
+	return g_string_free(out, FALSE);
+}
+
 /* No variable can tell whether or how a mail was encrypted, or anything of what was written. */
 static void
 test_variables(void)
@@ -182,11 +203,87 @@ test_variables(void)
 	for (const struct variable *v = template_variables; v->name != NULL; v++) {
 		for (guint i = 0; i < G_N_ELEMENTS(never); i++)
 			g_assert_null(strstr(v->name, never[i]));
+		g_autofree char *where = holders(v->name);
+
 		g_assert_nonnull(v->help);
-		g_string_append_printf(all, "%s: %s\n", v->name, v->help);
+		g_string_append_printf(all, "%s: %s (%s)\n", v->name, v->help, where);
 	}
 	sample_golden("variables.txt", all->str);
 	g_string_free(all, TRUE);
+}
+
+/* What leaves in clear in answer to an encrypted mail holds nothing learnt from its inside; what is
+ * neither a variable nor a template holds and is held by nothing. */
+static void
+test_allowed(void)
+{
+	static const char *const inside[] = { "signature", "trusted", "attachments", "size",
+		"sha256_own", "receipt_code" };
+	static const char *const in_clear[] = { "T03", "T04", "T38", "T99", "" };
+
+	for (guint i = 0; i < G_N_ELEMENTS(inside); i++)
+		for (guint j = 0; j < G_N_ELEMENTS(in_clear); j++)
+			g_assert_false(variable_allowed(in_clear[j], inside[i]));
+	g_assert_false(variable_allowed("T38", "sha256_raw"));
+	g_assert_true(variable_allowed("T03", "sha256_raw"));
+	g_assert_true(variable_allowed("T38", "thread_code"));
+	g_assert_false(variable_allowed("T01", "cause"));
+}
+
+/* columns: template text, template, what may not stand in it and where */
+static const struct {
+	const char *text, *use, *name;
+	guint line;
+} foreign[] = {
+	{ "Subject: {{ticket}} {{trusted}}\n\n{{size}}\n", "T38", "trusted", 1 },
+	{ HEAD "{{phone}}\n{{#attachments}}x{{/attachments}}\n", "T38", "attachments", 4 },
+	{ HEAD "{{^receipt_code}}x{{/receipt_code}}\n", "T03", "receipt_code", 3 },
+	{ HEAD "{{sha256_raw}}\n", "T03", NULL, 0 },
+	{ HEAD "{{sha256_raw}}\n", "T38", "sha256_raw", 3 },
+	{ HEAD "{{! signature }}{{received}} {{sent}}\n", "T38", NULL, 0 },
+	{ HEAD "{{signature}}{{receipt_code}}\n", "T01", NULL, 0 },
+};
+
+static void
+test_foreign(void)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(foreign); i++) {
+		struct template *t = NULL;
+		guint line = 0;
+
+		g_assert_cmpint(template_parse("T", foreign[i].text, &t, NULL), ==, DONE);
+		g_assert_cmpstr(template_foreign(t, foreign[i].use, &line), ==, foreign[i].name);
+		if (foreign[i].name != NULL)
+			g_assert_cmpuint(line, ==, foreign[i].line);
+		template_free(t);
+	}
+}
+
+/* ungcuu.conf(5) tells of every template and value, and which may hold which. */
+static void
+test_manual(void)
+{
+	g_autofree char *manual = sample_file("man/ungcuu.conf.5");
+
+	for (const struct template_use *u = template_uses; u->name != NULL; u++) {
+		g_autofree char *item = g_strdup_printf("\n.It Cm %s\n", u->name);
+
+		g_assert_nonnull(strstr(manual, item));
+	}
+	for (const struct variable *v = template_variables; v->name != NULL; v++) {
+		g_autofree char *item = g_strdup_printf("\n.It Ql {{%s}}\n", v->name);
+		g_autofree char *where = holders(v->name), *said = g_strdup_printf("In %s.", where);
+		const char *at = strstr(manual, item);
+
+		g_assert_nonnull(at);
+		g_auto(GStrv) lines = g_strsplit(at + strlen(item), "\n", 3);
+
+		g_assert_true(g_ascii_strncasecmp(lines[0], v->help, strlen(v->help)) == 0);
+		if (strcmp(where, "all") == 0)
+			g_assert_false(g_str_has_prefix(lines[1], "In "));
+		else
+			g_assert_cmpstr(lines[1], ==, said);
+	}
 }
 
 int
@@ -197,5 +294,8 @@ main(int argc, char **argv)
 	g_test_add_func("/desk/template/refused", test_refused);
 	g_test_add_func("/desk/template/limits", test_limits);
 	g_test_add_func("/desk/template/variables", test_variables);
+	g_test_add_func("/desk/template/allowed", test_allowed);
+	g_test_add_func("/desk/template/foreign", test_foreign);
+	g_test_add_func("/desk/template/manual", test_manual);
 	return g_test_run();
 }

@@ -27,7 +27,7 @@ HOOKED_MODEL = hooked/libmodel.a hooked/libbase.a $(BASE_EXTERNAL)
 HOOKED_SUPERVISOR_LIBS = hooked/librole.a hooked/libdesk.a $(HOOKED_MODEL) $(CONFIG_LIBS) $(JANSSON_LIBS)
 HOOKED_HUB_LIBS = hooked/librole.a hooked/libdesk.a hooked/libstore.a $(HOOKED_MODEL) $(SQLITE_LIBS) \
 	$(JANSSON_LIBS)
-HOOKED_FETCH_LIBS = hooked/librole.a hooked/libtransport.a $(HOOKED_MODEL)
+HOOKED_FETCH_LIBS = hooked/librole.a hooked/libtransport.a $(HOOKED_MODEL) $(ETPAN_LIBS)
 HOOKED_ZYGOTE_LIBS = hooked/librole.a hooked/libmime.a $(HOOKED_MODEL) $(GMIME_LIBS) $(GUMBO_LIBS)
 HOOKED_KEYS_LIBS = hooked/librole.a hooked/libcrypto.a $(HOOKED_MODEL) $(GPGME_LIBS)
 HOOKED_SUBMIT_LIBS = $(HOOKED_FETCH_LIBS)
@@ -60,5 +60,7 @@ hooked_ungcuuctl_LDADD = $(HOOKED_CTL_LIBS)
 
 flow_tests += tests/flow/main.py tests/flow/threads.py tests/flow/clock.py tests/flow/hostile.py \
 	tests/flow/deaths.py tests/flow/faults.py tests/flow/canary.py tests/flow/service.py \
-	tests/flow/processes.py tests/flow/ledger.py tests/flow/again.py tests/flow/forged.py
-EXTRA_DIST += $(flow_tests) tests/flow/flow.py
+	tests/flow/processes.py tests/flow/ledger.py tests/flow/again.py tests/flow/forged.py \
+	tests/flow/protected.py tests/flow/thief.py
+EXTRA_DIST += $(flow_tests) tests/flow/flow.py tests/flow/servers.py tests/flow/people.py tests/flow/packets.py \
+	tests/corpus/protected/make-protected.py

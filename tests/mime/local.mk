@@ -1,5 +1,7 @@
 check_PROGRAMS += tests/mime/test-scan tests/mime/test-parse tests/mime/test-text tests/mime/test-compose \
-	tests/mime/test-protected tests/mime/test-offered
+	tests/mime/test-protected tests/mime/test-offered tests/mime/test-layers
+tests_mime_test_layers_SOURCES = tests/mime/test-layers.c
+tests_mime_test_layers_LDADD = $(MIME_LIBS)
 tests_mime_test_protected_SOURCES = tests/mime/test-protected.c
 tests_mime_test_protected_LDADD = $(MIME_LIBS)
 tests_mime_test_offered_SOURCES = tests/mime/test-offered.c
@@ -13,7 +15,7 @@ tests_mime_test_text_LDADD = $(MIME_LIBS)
 tests_mime_test_compose_SOURCES = tests/mime/test-compose.c
 tests_mime_test_compose_LDADD = $(MIME_LIBS)
 unit_tests += tests/mime/test-scan tests/mime/test-parse tests/mime/test-text tests/mime/test-compose \
-	tests/mime/test-protected tests/mime/test-offered
+	tests/mime/test-protected tests/mime/test-offered tests/mime/test-layers
 golden_tests += tests/mime/test-parse tests/mime/test-protected
 EXTRA_DIST += tests/corpus/hostile/make-hostile.py tests/mime/letters.list
 EXTRA_DIST += tests/mime/alternative-stub.eml tests/mime/alternative-stub.txt
@@ -110,3 +112,37 @@ EXTRA_DIST += tests/mime/within-unmarked.eml tests/mime/within-unmarked.txt
 EXTRA_DIST += tests/mime/within-wrapped-mail.eml tests/mime/within-wrapped-mail.txt
 EXTRA_DIST += tests/mime/within-key.eml tests/mime/within-key.txt
 EXTRA_DIST += tests/mime/protected-outer.eml
+EXTRA_DIST += tests/mime/below-blank.eml tests/mime/below-blank.txt
+EXTRA_DIST += tests/mime/below-footer.eml tests/mime/below-footer.txt
+EXTRA_DIST += tests/mime/below-html-footer.eml tests/mime/below-html-footer.txt
+EXTRA_DIST += tests/mime/below-attachment.eml tests/mime/below-attachment.txt
+EXTRA_DIST += tests/mime/below-attached-mail.eml tests/mime/below-attached-mail.txt
+EXTRA_DIST += tests/mime/below-nested.eml tests/mime/below-nested.txt
+EXTRA_DIST += tests/mime/below-deep.eml tests/mime/below-deep.txt
+EXTRA_DIST += tests/mime/below-smime.eml tests/mime/below-smime.txt
+EXTRA_DIST += tests/mime/below-two.eml tests/mime/below-two.txt
+EXTRA_DIST += tests/mime/below-two-one-hidden.eml tests/mime/below-two-one-hidden.txt
+EXTRA_DIST += tests/mime/below-signed-again.eml tests/mime/below-signed-again.txt
+EXTRA_DIST += tests/mime/below-in-attached-mail.eml tests/mime/below-in-attached-mail.txt
+EXTRA_DIST += tests/mime/below-in-alternative.eml tests/mime/below-in-alternative.txt
+EXTRA_DIST += tests/mime/below-in-related.eml tests/mime/below-in-related.txt
+EXTRA_DIST += tests/mime/below-in-digest.eml tests/mime/below-in-digest.txt
+EXTRA_DIST += tests/mime/below-in-encrypted.eml tests/mime/below-in-encrypted.txt
+EXTRA_DIST += tests/mime/below-three-parts.eml tests/mime/below-three-parts.txt
+EXTRA_DIST += tests/mime/below-unknown-protocol.eml tests/mime/below-unknown-protocol.txt
+EXTRA_DIST += tests/mime/below-boundary-equal.eml tests/mime/below-boundary-equal.txt
+EXTRA_DIST += tests/mime/below-boundary-prefix.eml tests/mime/below-boundary-prefix.txt
+EXTRA_DIST += tests/mime/below-boundary-inside.eml tests/mime/below-boundary-inside.txt
+EXTRA_DIST += tests/mime/below-disposition.eml tests/mime/below-disposition.txt
+EXTRA_DIST += tests/mime/below-two-types.eml tests/mime/below-two-types.txt
+EXTRA_DIST += tests/mime/below-protected.eml tests/mime/below-protected.txt
+EXTRA_DIST += tests/mime/below-covers-encrypted.eml tests/mime/below-covers-encrypted.txt
+EXTRA_DIST += tests/mime/below-beside-encrypted.eml tests/mime/below-beside-encrypted.txt
+EXTRA_DIST += tests/mime/below-key-outside.eml tests/mime/below-key-outside.txt
+EXTRA_DIST += tests/mime/below-unclosed.eml tests/mime/below-unclosed.txt
+EXTRA_DIST += tests/mime/signature-shown.eml tests/mime/signature-shown.txt
+EXTRA_DIST += tests/mime/nested-signed.eml tests/mime/nested-signed.txt
+EXTRA_DIST += tests/mime/nested-mixed.eml tests/mime/nested-mixed.txt
+EXTRA_DIST += tests/mime/nested-smime.eml tests/mime/nested-smime.txt
+EXTRA_DIST += tests/mime/nested-encrypted-three.eml tests/mime/nested-encrypted-three.txt
+EXTRA_DIST += tests/mime/below-encoded.eml tests/mime/below-encoded.txt

@@ -163,6 +163,71 @@ test_compose(void)
 	}
 }
 
+/* value of the field Autocrypt as compose_header() gets it, taken */
+static const struct { const char *value; bool taken; } values[] = {
+	{ "addr=an@example.vn; keydata=" KEY, true },
+	{ "addr=AN@example.vn; keydata=" OTHER, true },
+	{ "addr=binh@example.vn; keydata=" KEY, false },
+	{ "addr=an@example.vn.example.org; keydata=" KEY, false },
+	{ "addr=an@example.v; keydata=" KEY, false }, { "addr=; keydata=" KEY, false },
+	{ "addr=an@example.vn; keydata=" SECRET, false }, { "addr=an@example.vn; keydata=", false },
+	{ "addr=an@example.vn; keydata=xjMEAAECAwQFBgcICQoLDA0ODw", false },
+	{ "addr=an@example.vn; keydata=xjME*AECAwQFBgcICQoLDA0ODw==", false },
+	{ "addr=an@example.vn; keydata=xjME\r\nBcc: x@example.org", false },
+	{ "addr=an@example.vn; keydata=AAAA", false }, { "addr=an@example.vn; " KEY, false },
+	{ "addr=an@example.vn; prefer-encrypt=mutual; keydata=" KEY, false },
+	{ "addr=an@example.vn; keydatA=" KEY, false }, { KEY, false }, { "", false },
+};
+
+static void
+test_header(void)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(values); i++) {
+		const struct compose_header field = { "autocrypt", values[i].value };
+		GBytes *out = NULL;
+		enum outcome how = compose_header(&field, 1, "", "an@example.vn", "b@example.org",
+			&out, NULL);
+		g_test_message("%s", values[i].value);
+		g_assert_cmpint(how, ==, values[i].taken ? DONE : NEVER);
+		if (how != DONE)
+			continue;
+		g_autoptr(GBytes) header = out;
+		g_autofree char *text = g_strndup(g_bytes_get_data(header, NULL),
+			g_bytes_get_size(header));
+		g_autoptr(letter_auto) letter = parse(text, -1);
+		g_assert_cmpuint(letter->offered->len, ==, 1);
+	}
+}
+
+/* Around the limit: in the header and readable, or not there and the header none the worse. */
+static void
+test_header_size(void)
+{
+	guint taken = 0, left_out = 0;
+	for (gsize n = 7200; n < 30000; n += n < 7500 ? 3 : 2000) {
+		g_autofree guint8 *data = g_malloc0(n);
+		data[0] = 0xc6;
+		g_autofree char *base64 = g_base64_encode(data, n);
+		g_autofree char *value = g_strconcat("addr=an@example.vn; keydata=", base64, NULL);
+		const struct compose_header fields[] = { { "Autocrypt", value },
+			{ "Subject", "x" } };
+		g_autoptr(GBytes) header = NULL;
+		g_assert_cmpint(compose_header(fields, 2, "", "an@example.vn", "b@example.org",
+			&header, NULL), ==, DONE);
+		g_autofree char *text = g_strndup(g_bytes_get_data(header, NULL),
+			g_bytes_get_size(header));
+		g_autoptr(letter_auto) letter = parse(text, -1);
+		g_assert_cmpstr(letter->subject, ==, "x");
+		g_assert_cmpstr(letter->from.address, ==, "an@example.vn");
+		g_assert_cmpuint(letter->offered->len, ==, strstr(text, "Autocrypt:") != NULL);
+		g_assert_cmpuint(letter->notes->len, ==, 0);
+		taken += letter->offered->len;
+		left_out += letter->offered->len == 0;
+	}
+	g_assert_cmpuint(taken, >, 10);
+	g_assert_cmpuint(left_out, >, 10);
+}
+
 static void
 test_refused(void)
 {
@@ -195,6 +260,8 @@ main(int argc, char **argv)
 	g_test_add_func("/mime/offered/size", test_size);
 	g_test_add_func("/mime/offered/attachment-size", test_attachment_size);
 	g_test_add_func("/mime/offered/compose", test_compose);
+	g_test_add_func("/mime/offered/header", test_header);
+	g_test_add_func("/mime/offered/header-size", test_header_size);
 	g_test_add_func("/mime/offered/refused", test_refused);
 	return g_test_run();
 }

@@ -221,12 +221,38 @@ test_displays(void)
 
 /* ---- what we write ------------------------------------------------------------------------- */
 
+#define X60 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
 static const char *const subjects[] = {
 	"[NBH-2026-000001] Đã tiếp nhận báo cáo sự cố", "a", "[NBH-2026-000001] Kết quả: =?x?= (2)",
 	"một chủ đề rất dài để dòng đầu của phần văn bản phải xuống dòng "
 	"ít nhất một lần, có thể hai",
+	"[NBH-2026-000001] [khẩn] Máy chủ của Sở Y tế bị mã hoá; đề nghị cô lập ngay và báo lại "
+	"trước 17 giờ, kèm nhật ký của tường lửa, máy chủ thư và máy trạm có liên quan [2/3]",
+	"[NBH-2026-000001]", X60 X60 X60, "[" X60 "] Đã nhận", "Subject: From: x",
+	"a, b; \"c\" <d>",
 };
-static const char *const outer_subjects[] = { NULL, "[NBH-2026-000001] Thông báo", "a" };
+static const char *const outer_subjects[] = {
+	NULL, "[NBH-2026-000001] Thông báo", "a", "[...]", "[NBH-2026-000001] " X60 X60,
+};
+#define ID "t01.0123456789abcdefghjkmnpqrs.0123456789@example.vn"
+#define PARENT "another-very-long-message-id@mail.example.org"
+#define CERTIFICATE "xjMEAAECAwQFBgcICQoLDA0ODw=="
+
+/* All the hub gives; the second one is the Subject. */
+static const struct compose_header all_fields[] = {
+	{ "Date", "Sun, 22 Nov 2026 10:00:00 +0700" }, { "Subject", NULL },
+	{ "Message-ID", "<" ID ">" }, { "In-Reply-To", "<" PARENT ">" },
+	{ "References", "<a-very-long-message-id-of-somebody-else@mail.example.org> <" PARENT ">" },
+	{ "Reply-To", "ungcuu+0123456789abcdefghjkmnpqrs@example.vn" },
+	{ "Auto-Submitted", "auto-replied" }, { "X-Auto-Response-Suppress", "All" },
+	{ "X-Ungcuu-Loop", "ungcuu@example.vn" },
+	{ "Autocrypt", "addr=ungcuu@example.vn; keydata=" CERTIFICATE },
+};
+static const char *const fields_inside[] = {
+	"Date", "Subject", "Message-ID", "In-Reply-To", "References", "Reply-To", "Auto-Submitted",
+	"X-Auto-Response-Suppress", "X-Ungcuu-Loop", "From", "To", NULL
+};
 
 static GBytes *
 join(GBytes *a, GBytes *b)
@@ -251,17 +277,92 @@ check_lines(GBytes *bytes)
 	}
 }
 
+static char *
+text_of(GBytes *bytes)
+{
+	return g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+}
+
+/* The names of the fields before the body, one behind the other; of HP-Outer what it repeats. */
+static char *
+field_names(GBytes *bytes, bool copies)
+{
+	g_autofree char *text = text_of(bytes);
+	g_auto(GStrv) lines = g_strsplit(text, "\r\n", -1);
+	GString *out = g_string_new(NULL);
+	for (char **line = lines; **line != '\0'; line++) {
+		bool is_copy = g_str_has_prefix(*line, "HP-Outer: ");
+		const char *name = is_copy ? *line + strlen("HP-Outer: ") : *line;
+		if (is_copy == copies && **line != ' ' && !g_str_has_prefix(*line, "Content-"))
+			g_string_append_printf(out, "%.*s ", (int)strcspn(name, ":"), name);
+	}
+	return g_string_free(out, FALSE);
+}
+
+static void
+check_fields(GBytes *outer, GBytes *entity, bool cipher)
+{
+	g_autofree char *all = g_strjoinv(" ", (char **)fields_inside);
+	g_autofree char *expected = g_strconcat(all, " ", NULL);
+	g_autofree char *inner = field_names(entity, false), *copies = field_names(entity, true);
+	g_assert_cmpstr(inner, ==, expected);
+	g_assert_cmpstr(copies, ==, cipher ? expected : "");
+	g_autofree char *outside = text_of(outer), *ends = g_strconcat(outside, "\r\n", NULL);
+	g_autoptr(GBytes) header = g_bytes_new(ends, strlen(ends));
+	g_autofree char *seen = field_names(header, false);
+	g_assert_cmpstr(seen, ==, "Date Subject Message-ID In-Reply-To References Reply-To "
+		"Auto-Submitted X-Auto-Response-Suppress X-Ungcuu-Loop Autocrypt From To "
+		"MIME-Version ");
+}
+
+/* As crypto/ wraps it. */
+static GBytes *
+wrap(GBytes *header, GBytes *entity, bool cipher)
+{
+	static const char encrypted[] = "Content-Type: multipart/encrypted; boundary=\"e\";\r\n"
+		" protocol=\"application/pgp-encrypted\"\r\n\r\n--e\r\n"
+		"Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n\r\n--e\r\n"
+		"Content-Type: application/octet-stream\r\n\r\nx\r\n\r\n--e--\r\n";
+	static const char begin[] = "Content-Type: multipart/signed; boundary=\"s\";\r\n"
+		" protocol=\"application/pgp-signature\"\r\n\r\n--s\r\n";
+	static const char end[] = "\r\n--s\r\nContent-Type: application/pgp-signature\r\n\r\n"
+		"x\r\n\r\n--s--\r\n";
+	g_autoptr(GBytes) first = g_bytes_new_static(begin, strlen(begin));
+	g_autoptr(GBytes) last = g_bytes_new_static(end, strlen(end));
+	g_autoptr(GBytes) sealed = g_bytes_new_static(encrypted, strlen(encrypted));
+	if (cipher)
+		return join(header, sealed);
+	g_autoptr(GBytes) opened = join(first, entity), whole = join(opened, last);
+	return join(header, whole);
+}
+
+static void
+check_letter(const struct letter *letter, const char *subject, guint n_parts)
+{
+	g_assert_cmpstr(letter->subject, ==, subject);
+	g_assert_cmpstr(letter->from.address, ==, "ungcuu@example.vn");
+	g_assert_cmpstr(letter->from.name, ==, "Đội Ứng cứu sự cố (Ninh Bình)");
+	g_assert_cmpstr(letter->text, ==, "Kính gửi Ông/Bà,\n\nĐã nhận.");
+	g_assert_cmpstr(letter->message_id, ==, ID);
+	g_assert_cmpstr(letter->references->pdata[0], ==, PARENT);
+	g_assert_cmpuint(letter->references->len, ==, 2);
+	g_assert_cmpstr(letter_field(letter, "reply-to"), ==, all_fields[5].value);
+	g_assert_cmpstr(letter_field(letter, "auto-submitted"), ==, "auto-replied");
+	g_assert_cmpstr(letter_field(letter, "x-ungcuu-loop"), ==, "ungcuu@example.vn");
+	g_assert_cmpuint(letter->offered->len, ==, 1);
+	g_assert_cmpuint(letter->notes->len, ==, 0);
+	g_assert_cmpuint(letter->parts->len, ==, n_parts - 1);
+	g_assert_false(letter->exposed || letter->nested);
+}
+
 /* One mail of ours, read as its recipient would, who undid the protection. */
 static void
 round_trip(const char *subject, const char *outer_subject, guint n_parts)
 {
-	struct compose_header fields[] = {
-		{ "Date", "Sun, 22 Nov 2026 10:00:00 +0700" }, { "Subject", subject },
-		{ "Message-ID", "<t01.0123456789abcdefghjkmnpqrs.0123456789@example.vn>" },
-		{ "References", "<a-very-long-message-id-of-somebody-else@mail.example.org> "
-		  "<another-very-long-message-id@mail.example.org>" },
-	};
 	static const char text[] = "Kính gửi Ông/Bà,\n\nĐã nhận.\n";
+	struct compose_header fields[G_N_ELEMENTS(all_fields)];
+	memcpy(fields, all_fields, sizeof fields);
+	fields[1].value = subject;
 	g_autoptr(GBytes) bytes = g_bytes_new_static(text, strlen(text)), entity = NULL;
 	const struct compose_part parts[] = { { "text/plain", NULL, bytes },
 		{ "application/pdf", "a.pdf", bytes } };
@@ -271,25 +372,29 @@ round_trip(const char *subject, const char *outer_subject, guint n_parts)
 	g_autoptr(GError) error = NULL;
 	compose_protected(parts, n_parts, BOUNDARY, &protection, &entity, &error);
 	g_assert_no_error(error);
-	check_lines(entity);
 	g_autoptr(GBytes) header = NULL;
-	if (outer_subject != NULL)
-		fields[1].value = outer_subject;
+	compose_outer(&protection, &header, &error);
+	g_assert_no_error(error);
+	bool cipher = outer_subject != NULL;
+	check_lines(entity);
+	check_fields(header, entity, cipher);
+	g_autoptr(GBytes) mail = wrap(header, entity, cipher);
+	g_autoptr(letter_auto) outer = parse(mail, NULL), last = cipher ? parse(entity, outer)
+		: NULL;
+	const struct letter *letter = cipher ? last : outer;
+	check_letter(letter, subject, n_parts);
+	g_assert_cmpint(letter->header_protection, ==, cipher ? HEADER_PROTECTION_ENCRYPTED
+		: HEADER_PROTECTION_SIGNED);
+	if (!cipher)
+		return;
+	/* not one byte of the header depends on the true Subject */
+	g_assert_cmpstr(outer->subject, ==, outer_subject);
+	g_assert_cmpuint(outer->notes->len, ==, 0);
+	fields[1].value = outer_subject;
+	g_autoptr(GBytes) without = NULL;
 	compose_header(fields, G_N_ELEMENTS(fields), protection.from_name, protection.from,
-		protection.to, &header, NULL);
-	g_autoptr(GBytes) plain = g_bytes_new_static("\r\nx", 3), mail = join(header, plain);
-	g_autoptr(letter_auto) outer = parse(mail, NULL);
-	outer->layer = outer_subject != NULL ? LAYER_PGP_ENCRYPTED : LAYER_PGP_SIGNED;
-	g_autoptr(letter_auto) letter = parse(entity, outer);
-	g_assert_cmpstr(letter->subject, ==, subject);
-	g_assert_cmpstr(letter->from.address, ==, "ungcuu@example.vn");
-	g_assert_cmpstr(letter->from.name, ==, protection.from_name);
-	g_assert_cmpstr(letter->text, ==, "Kính gửi Ông/Bà,\n\nĐã nhận.");
-	g_assert_cmpuint(letter->references->len, ==, 2);
-	g_assert_cmpuint(letter->notes->len, ==, 0);
-	g_assert_cmpuint(letter->parts->len, ==, n_parts - 1);
-	g_assert_cmpint(letter->header_protection, ==, outer_subject != NULL
-		? HEADER_PROTECTION_ENCRYPTED : HEADER_PROTECTION_SIGNED);
+		protection.to, &without, NULL);
+	g_assert_true(g_bytes_equal(header, without));
 }
 
 static void

@@ -102,6 +102,7 @@ full_letter(void)
 	l->outer_from.name = g_strdup("Ai đó");
 	l->outer_from.address = g_strdup("ai@example.org");
 	l->within_encryption = true;
+	l->exposed = l->nested = true;
 	memset(l->body_sha256, 0xab, DIGEST_SIZE);
 	memset(l->own_sha256, 0xcd, DIGEST_SIZE);
 	fill_arrays(l);
@@ -130,6 +131,8 @@ static const char full_printed[] =
 	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n"
 	"covered: 10+200\n"
 	"sealed: 300+40\n"
+	"exposed: yes\n"
+	"nested: yes\n"
 	"body-sha256: abababababababababababababababababababababababababababababababab\n"
 	"own-sha256: cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd\n"
 	"truncated: yes\n"

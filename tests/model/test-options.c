@@ -152,6 +152,7 @@ static const struct {
 	{ "run.store",				SLICE_HUB },
 	{ "run.once",				SLICE_HUB },
 	{ "hotline.certificate",		SLICE_KEYS },
+	{ "hotline.autocrypt",			SLICE_HUB },
 	{ "hotline.key",			SLICE_SUPERVISOR | SLICE_HUB | SLICE_KEYS },
 	{ "responders.0.address",		SLICE_HUB },
 	{ "directory.isps.0.addresses.0",	SLICE_HUB },

@@ -16,6 +16,10 @@ tests_role_test_helper_LDADD = $(ROLE_LIBS)
 # Starts ungcuu-keys of this build.
 tests_role_test_keys_SOURCES = tests/role/test-keys.c tests/crypto/crypto-test.h
 tests_role_test_keys_LDADD = $(KEYS_LIBS)
+# In the place of ungcuu-keys, for tests/flow/thief.py; never installed.
+check_PROGRAMS += tests/role/thief
+tests_role_thief_SOURCES = tests/role/thief.c
+tests_role_thief_LDADD = $(KEYS_LIBS)
 unit_tests += tests/role/test-roles tests/role/test-spawn tests/role/test-worker tests/role/test-program \
 	tests/role/test-agent tests/role/test-helper
 build_tests += tests/role/test-keys

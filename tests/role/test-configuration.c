@@ -19,14 +19,23 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(options_auto, options_free)
 
 /* Knows KEY with its secret part, NO_SECRET without, and nothing else. */
 enum outcome
-agent_certificate(const char *keys_home, const char *fingerprint, GBytes **certificate,
-	bool *has_secret, GError **error)
+agent_certificate(const char *keys_home, const char *fingerprint, struct own_key *out,
+	GError **error)
 {
+	*out = (struct own_key){ 0 };
 	if (strcmp(fingerprint, KEY) != 0 && strcmp(fingerprint, NO_SECRET) != 0)
 		return fail(error, NEVER, "%s: no such key in %s", fingerprint, keys_home);
-	*certificate = g_bytes_new_static("certificate", 11);
-	*has_secret = strcmp(fingerprint, KEY) == 0;
+	out->certificate = g_bytes_new_static("certificate", 11);
+	out->minimal = g_bytes_new_static("short", 5);
+	out->signs = out->decrypts = strcmp(fingerprint, KEY) == 0;
 	return DONE;
+}
+
+void
+own_key_clear(struct own_key *key)
+{
+	g_clear_pointer(&key->certificate, g_bytes_unref);
+	g_clear_pointer(&key->minimal, g_bytes_unref);
 }
 
 /* ---- a folder to work in; file names in faults are as given, so all are short --------- */

@@ -120,6 +120,10 @@ spawned_report(const struct spawn_settings *settings, enum role role, guint inde
 }
 
 #define COMMON "env PATH=/usr/bin:/bin\nenv LC_ALL=C.UTF-8\nenv HOME=/nonexistent\n"
+/* What a worker may read that talks to a server. */
+#define ONLINE "arg r:/etc/ssl/certs\narg r:/etc/resolv.conf\narg r:/run/systemd/resolve\n" \
+	"arg r:/run/resolvconf\narg r:/run/NetworkManager\narg r:/etc/hosts\n" \
+	"arg r:/etc/host.conf\narg r:/etc/nsswitch.conf\narg r:/etc/gai.conf\n"
 #define FDS "fd 0\nfd 1\nfd 2\nfd 3\n"
 
 static void
@@ -128,11 +132,12 @@ test_what_a_role_gets(void)
 	static const struct { enum role role; guint index; const char *report; } rows[] = {
 		{ ROLE_HUB, 0, "arg ungcuu-hub\narg 3\narg --verbose\narg 2\n"
 			"arg w:/site/db\narg w:/site/spool\narg w:/site/run\n"
+			"arg r:certificates\n"
 			"arg r:/usr/share/zoneinfo\narg r:/etc/localtime\narg r:/dev/urandom\n"
 			"arg r:/proc\n"
 			COMMON FDS "fd 4\ngroup own\n" },
 		{ ROLE_FETCH, 0,
-			"arg ungcuu-fetch\narg 3\narg --verbose\narg 2\n" COMMON FDS
+			"arg ungcuu-fetch\narg 3\narg --verbose\narg 2\n" ONLINE COMMON FDS
 			"group own\n" },
 		{ ROLE_FETCH, 1,
 			"arg ungcuu-fetch\narg 3\narg --no-network\narg --verbose\narg 2\n"

@@ -10,7 +10,7 @@
 static struct delivery *
 opened(const char *path)
 {
-	const struct delivery_settings settings = { "maildir", path };
+	const struct delivery_settings settings = { .type = "maildir", .path = path };
 	g_autoptr(GError) error = NULL;
 	struct delivery *delivery;
 
@@ -156,7 +156,9 @@ test_link_in_tmp(struct tree *tree, gconstpointer unused)
 static void
 test_refused(struct tree *tree, gconstpointer unused)
 {
-	const struct delivery_settings rows[] = { { "uucp", tree->root }, { "maildir", NULL } };
+	const struct delivery_settings rows[] = {
+		{ .type = "uucp", .path = tree->root }, { .type = "maildir" },
+	};
 
 	(void) unused;
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {

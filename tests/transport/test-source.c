@@ -15,7 +15,8 @@
 static struct source *
 opened(const struct tree *tree)
 {
-	const struct source_settings settings = { "maildir", tree->root, "Done", "Held" };
+	const struct source_settings settings = { .type = "maildir", .path = tree->root,
+		.done_folder = "Done", .held_folder = "Held" };
 	g_autoptr(GError) error = NULL;
 	struct source *source;
 
@@ -128,14 +129,14 @@ test_open(struct tree *tree, gconstpointer unused)
 static void
 test_open_refused(struct tree *tree, gconstpointer unused)
 {
-	const struct source_settings rows[] = {
-		{ "pop4", tree->root, "Done", NULL },
-		{ "maildir", NULL, "Done", NULL },
-		{ "maildir", tree->root, NULL, NULL },
-		{ "maildir", tree->base, "Done", NULL },
-		{ "maildir", "/nonexistent/Maildir", "Done", NULL },
-		{ "maildir", tree->root, "../Done", NULL },
-		{ "maildir", tree->root, "INBOX", NULL },
+	const struct { const char *type, *path, *done; } rows[] = {
+		{ "pop4", tree->root, "Done" },
+		{ "maildir", NULL, "Done" },
+		{ "maildir", tree->root, NULL },
+		{ "maildir", tree->base, "Done" },
+		{ "maildir", "/nonexistent/Maildir", "Done" },
+		{ "maildir", tree->root, "../Done" },
+		{ "maildir", tree->root, "INBOX" },
 	};
 
 	(void) unused;
@@ -143,7 +144,10 @@ test_open_refused(struct tree *tree, gconstpointer unused)
 		g_autoptr(GError) error = NULL;
 		struct source *source;
 
-		g_assert_cmpint(source_open(&rows[i], &source, &error), ==, NEVER);
+		const struct source_settings settings = { .type = rows[i].type,
+			.path = rows[i].path, .done_folder = rows[i].done };
+
+		g_assert_cmpint(source_open(&settings, &source, &error), ==, NEVER);
 		g_assert_error(error, UNGCUU_ERROR, NEVER);
 		g_assert_null(source);
 	}
@@ -198,7 +202,8 @@ test_list_odd(struct tree *tree, gconstpointer unused)
 	struct source *source = opened(tree);
 	g_autofree char *link = tree_path(tree, "new/link"), *fifo = tree_path(tree, "new/fifo");
 	g_autofree char *directory = tree_path(tree, "cur/directory:2,");
-	const struct source_settings settings = { "maildir", tree->root, "Done", "Held" };
+	const struct source_settings settings = { .type = "maildir", .path = tree->root,
+		.done_folder = "Done", .held_folder = "Held" };
 
 	(void) unused;
 	g_assert_cmpint(symlink("/etc/passwd", link), ==, 0);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * account: private to source-imap.c, imap-take.c, imap-settle.c: an IMAP account as a mailbox.
+ */
+#ifndef UNGCUU_ACCOUNT_H
+#define UNGCUU_ACCOUNT_H
+
+#include "transport/imap.h"
+#include "transport/source.h"
+
+struct account {
+	struct server_settings server;	/* its texts are ours */
+	char *done_folder;
+	struct imap *imap;		/* NULL: none now */
+	char *selected;			/* folder, as asked for; NULL */
+	char *refused;			/* why the last login was; NULL */
+	gint64 try_again;		/* us, monotonic: no login before */
+	GHashTable *sizes;		/* uid text -> guint64, of the pages listed last */
+	GHashTable *inexact;		/* uid text -> guint64: what came, not what was told */
+	GHashTable *moved;		/* uid text -> its uid in the done folder, or "" */
+};
+
+struct uid { guint32 validity, uid; };
+char *uid_text(guint32 validity, guint32 uid);
+bool uid_parse(const char *text, struct uid *);
+char *identity_text(guint32 validity, const char *folder);
+
+/* Logged in, as far as we know.  NEVER: as imap_open(), or the done folder cannot be made. */
+enum outcome account_connect(struct account *, GError **error);
+/* Selects anew, on a new session if the old one is found dead; *there: does the folder exist? */
+enum outcome account_select(struct account *, const char *folder, bool *there, GError **error);
+/* The same, unless it is selected already. */
+enum outcome account_enter(struct account *, const char *folder, bool *there, GError **error);
+/* Trouble on the way to a mail says nothing about the mail: whatever it was is LATER here. */
+enum outcome only_later(GError **error);
+
+/* imap-take.c */
+struct item { guint32 number, uid; bool is_whole; guint64 size; gint64 arrived; };
+struct item item_of(const struct mailimap_msg_att *);	/* is_whole: with all three */
+/* UID and RFC822.SIZE, and what is asked besides. */
+struct mailimap_fetch_type *what_to_fetch(bool with_date, bool with_body);
+void account_remember_size(struct account *, const char *uid, guint64 size);
+enum outcome imap_source_take(void *box, const char *folder, const char *uid, struct sink *,
+	GError **error);
+
+/* imap-settle.c */
+enum outcome imap_source_settle(void *box, const char *folder, const char *const *uids,
+	GPtrArray *out, GError **error);
+
+/* imap-check.c */
+void imap_source_check(const struct source_settings *, GPtrArray *lines);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * smtp-session: private to transport/.  One connection to a submission server, from greeting to
+ * login, and the judgement of every reply: smtp.c sends mails over it.
+ */
+#ifndef UNGCUU_SMTP_SESSION_H
+#define UNGCUU_SMTP_SESSION_H
+
+#include "transport/stream.h"
+
+#include <libetpan/mailsmtp.h>
+
+enum smtp_stage { SMTP_GREETING, SMTP_EHLO, SMTP_TLS, SMTP_AUTH, SMTP_RESET, SMTP_SENDER,
+	SMTP_RECIPIENT, SMTP_DATA, SMTP_TEXT };
+enum smtp_mechanism { SMTP_SCRAM_SHA_256, SMTP_PLAIN, SMTP_LOGIN, SMTP_MECHANISMS };
+
+struct session {
+	const struct server_settings *settings;
+	struct stream *stream;		/* NULL: not connected */
+	mailsmtp *smtp;
+	bool offers[SMTP_MECHANISMS];
+	const char *login;		/* the mechanism used; NULL */
+	guint64 size;			/* the server's SIZE; 0: none said */
+	guint code;			/* of the last reply; 0: none */
+	bool is_lost;			/* ended, or out of step: of no more use */
+	gint64 deadline;		/* of all that is done for one mail, us monotonic */
+};
+
+/* Connects, up to a server that is proven and has said what it can. */
+enum outcome session_reach(struct session *, GError **error);
+/* DONE also where no user is configured.  Never a password without TLS. */
+enum outcome session_login(struct session *, GError **error);
+/* Says QUIT if it still can; for a new session_reach(). */
+void session_drop(struct session *);
+
+/* Before each command of libetpan: at most so many seconds, and what is left of the deadline. */
+void session_begin(struct session *, gint64 seconds);
+/* After it.  DONE: the reply was `good`.  NEVER: the server refuses this recipient or this text;
+ * LATER: anything else, with a code of 500 and above where it refuses us. */
+enum outcome session_judge(struct session *, enum smtp_stage, int good, GError **error);
+
+#endif

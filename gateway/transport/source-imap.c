@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * An IMAP account as a mailbox.  State is UIDVALIDITY and UID, never a flag: \Seen is neither
+ * read nor set.  One session, made anew when it was lost.  A page of a folder is found by
+ * sequence numbers, whatever gaps the UIDs have, and believed only by UID.  Relies on imap.c for
+ * the session; imap-take.c and imap-settle.c do the rest.
+ */
+#include "transport/account.h"
+#include "model/model.h"
+
+#include <string.h>
+#include <syslog.h>
+
+#define REFUSED_WAIT	300	/* seconds until a refused login is tried again */
+#define ITEM_BYTES	512	/* of one mail in a page, generously */
+#define UID_TEXT_MAX	21	/* "4294967295.4294967295" */
+
+/* ---- uids ---------------------------------------------------------------------------------- */
+
+char *
+uid_text(guint32 validity, guint32 uid)
+{
+	return g_strdup_printf("%u.%u", validity, uid);
+}
+
+char *
+identity_text(guint32 validity, const char *folder)
+{
+	return g_strdup_printf("%u/%s", validity, folder);
+}
+
+bool
+uid_parse(const char *text, struct uid *out)
+{
+	g_auto(GStrv) parts = strlen(text) <= UID_TEXT_MAX ? g_strsplit(text, ".", 2) : NULL;
+	guint64 validity, uid;
+
+	if (!parts || !parts[0] || !parts[1] ||
+	    !g_ascii_string_to_unsigned(parts[0], 10, 1, G_MAXUINT32, &validity, NULL) ||
+	    !g_ascii_string_to_unsigned(parts[1], 10, 1, G_MAXUINT32, &uid, NULL))
+		return false;
+	*out = (struct uid) { (guint32) validity, (guint32) uid };
+	return true;
+}
+
+/* ---- the session --------------------------------------------------------------------------- */
+
+static void
+drop(struct account *account)
+{
+	g_clear_pointer(&account->imap, imap_close);
+	g_clear_pointer(&account->selected, g_free);
+}
+
+static bool
+is_refused_still(struct account *account, GError **error)
+{
+	if (!account->refused || g_get_monotonic_time() >= account->try_again)
+		return false;
+	fail(error, NEVER, "%s (not tried again for %d s, so that the account is not locked)",
+		account->refused, REFUSED_WAIT);
+	return true;
+}
+
+/* Logged in, as far as we know. */
+enum outcome
+account_connect(struct account *account, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	bool refused = false;
+	enum outcome how;
+
+	if (account->imap && !imap_is_over(account->imap))
+		return DONE;
+	drop(account);
+	if (is_refused_still(account, error))
+		return NEVER;
+	g_clear_pointer(&account->refused, g_free);
+	how = imap_open(&account->server, &account->imap, &refused, &why);
+	if (how == DONE) {
+		how = imap_make(account->imap, account->done_folder, &why);
+		if (how == DONE)
+			return DONE;
+		drop(account);
+	}
+	if (refused) {
+		account->refused = g_strdup(why->message);
+		account->try_again = g_get_monotonic_time() + REFUSED_WAIT * G_USEC_PER_SEC;
+	}
+	g_propagate_error(error, g_steal_pointer(&why));
+	return how;
+}
+
+/* A server ends a session that was idle for long: the first command after a pause may find
+ * out, and that is no fault. */
+enum outcome
+account_select(struct account *account, const char *folder, bool *there, GError **error)
+{
+	bool was_old = account->imap && !imap_is_over(account->imap);
+	enum outcome how = account_connect(account, error);
+	g_autoptr(GError) why = NULL;
+
+	*there = false;
+	if (how != DONE)
+		return how;
+	g_clear_pointer(&account->selected, g_free);
+	how = imap_select(account->imap, folder, there, &why);
+	if (how != DONE && was_old && imap_is_over(account->imap)) {
+		g_clear_error(&why);
+		how = account_connect(account, &why);
+		if (how == DONE)
+			how = imap_select(account->imap, folder, there, &why);
+	}
+	if (how == DONE && *there)
+		account->selected = g_strdup(folder);
+	if (why)
+		g_propagate_error(error, g_steal_pointer(&why));
+	return how;
+}
+
+enum outcome
+account_enter(struct account *account, const char *folder, bool *there, GError **error)
+{
+	*there = true;
+	if (account->imap && !imap_is_over(account->imap) &&
+	    g_strcmp0(account->selected, folder) == 0)
+		return DONE;
+	return account_select(account, folder, there, error);
+}
+
+enum outcome
+only_later(GError **error)
+{
+	if (error && *error)
+		(*error)->code = LATER;
+	return LATER;
+}
+
+/* ---- opening ------------------------------------------------------------------------------- */
+
+static void
+imap_source_close(void *box)
+{
+	struct account *account = box;
+	struct server_settings *server = &account->server;
+
+	drop(account);
+	g_free((char *) server->host);
+	g_free((char *) server->tls);
+	g_free((char *) server->ca_file);
+	g_free((char *) server->tls_pin);
+	g_free((char *) server->user);
+	if (server->password)
+		wipe((char *) server->password, strlen(server->password));
+	g_free((char *) server->password);
+	g_free(account->done_folder);
+	g_free(account->refused);
+	g_hash_table_unref(account->sizes);
+	g_hash_table_unref(account->inexact);
+	g_hash_table_unref(account->moved);
+	g_free(account);
+}
+
+static struct account *
+account_new(const struct source_settings *settings)
+{
+	struct account *account = g_new0(struct account, 1);
+	const struct server_settings *server = &settings->server;
+
+	account->server = (struct server_settings) {
+		.host = g_strdup(server->host), .port = server->port, .tls = g_strdup(server->tls),
+		.ca_file = g_strdup(server->ca_file), .tls_pin = g_strdup(server->tls_pin),
+		.user = g_strdup(server->user), .password = g_strdup(server->password),
+		.patience = server->patience,
+	};
+	account->done_folder = g_strdup(settings->done_folder);
+	account->sizes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	account->inexact = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	account->moved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	return account;
+}
+
+static enum outcome
+imap_source_open(const struct source_settings *settings, void **box, GError **error)
+{
+	g_autofree char *name = NULL;
+	struct account *account;
+	enum outcome how;
+
+	if (!settings->done_folder)
+		return fail(error, NEVER, "an IMAP mailbox needs done_folder");
+	name = imap_name(settings->done_folder, error);
+	if (!name)
+		return NEVER;
+	if (strcmp(name, "INBOX") == 0)
+		return fail(error, NEVER, "done_folder must not be INBOX");
+	account = account_new(settings);
+	how = account_connect(account, error);
+	if (how == DONE)
+		*box = account;
+	else
+		imap_source_close(account);
+	return how;
+}
+
+/* ---- listing ------------------------------------------------------------------------------- */
+
+/* Items of the mails numbered first to last, by UID; what the server tells besides is left out. */
+static enum outcome
+fetch_page(struct account *account, guint32 first, guint32 last, GArray *out, GError **error)
+{
+	struct mailimap_set *set = mailimap_set_new_interval(first, last);
+	struct mailimap_fetch_type *type = what_to_fetch(true, false);
+	clist *list = NULL;
+	guint64 bytes = (guint64) (last - first + 1) * ITEM_BYTES;
+	int said = mailimap_fetch(imap_begin(account->imap, bytes), set, type, &list);
+
+	mailimap_set_free(set);
+	mailimap_fetch_type_free(type);
+	for (clistiter *at = list && said == MAILIMAP_NO_ERROR ? clist_begin(list) : NULL; at;
+	     at = clist_next(at)) {
+		struct item item = item_of(clist_content(at));
+
+		if (item.is_whole && item.number >= first && item.number <= last)
+			g_array_append_val(out, item);
+	}
+	if (list)
+		mailimap_fetch_list_free(list);
+	return imap_end(account->imap, said, "list of mails", error);
+}
+
+static gint
+by_uid(gconstpointer a, gconstpointer b)
+{
+	const struct item *left = a, *right = b;
+
+	return left->uid < right->uid ? -1 : left->uid > right->uid;
+}
+
+/* The number of the first mail above `after`; binary search, one mail a question. */
+static enum outcome
+find_after(struct account *account, guint32 after, guint32 *out, GError **error)
+{
+	guint32 low = 1, high = imap_count(account->imap) + 1;
+
+	while (low < high) {
+		guint32 middle = low + (high - low) / 2;
+		g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(struct item));
+		enum outcome how = fetch_page(account, middle, middle, items, error);
+
+		if (how != DONE)
+			return how;
+		if (items->len != 1)
+			return imap_nonsense(account->imap, "the server does not tell the UID of a "
+				"mail", error);
+		if (g_array_index(items, struct item, 0).uid <= after)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*out = low;
+	return DONE;
+}
+
+/* Adds what lies above `after`, at most `max`; *number: where to go on. */
+static enum outcome
+add_page(struct account *account, guint32 after, guint max, struct listing *listing,
+	guint32 *number, GError **error)
+{
+	guint32 count = imap_count(account->imap);
+	guint32 last = (guint32) MIN((guint64) *number + max - 1, count), before = after;
+	g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(struct item));
+	enum outcome how = fetch_page(account, *number, last, items, error);
+
+	if (how != DONE)
+		return how;
+	g_array_sort(items, by_uid);
+	for (guint i = 0; i < items->len; i++) {
+		const struct item *item = &g_array_index(items, struct item, i);
+		g_autofree char *uid = uid_text(imap_validity(account->imap), item->uid);
+
+		if (item->uid <= before)
+			return imap_nonsense(account->imap, "the server's UIDs do not ascend",
+				error);
+		before = item->uid;
+		account_remember_size(account, uid, item->size);
+		g_ptr_array_add(listing->found, found_new(uid, item->arrived, item->size));
+	}
+	*number = last + 1;
+	return DONE;
+}
+
+static enum outcome
+list_after(struct account *account, guint32 after, guint max, struct listing *listing,
+	GError **error)
+{
+	guint32 number = 1;
+	enum outcome how = after > 0 ? find_after(account, after, &number, error) : DONE;
+
+	/* A page of which nothing is left (removed meanwhile) must not look like the end. */
+	while (how == DONE && max > 0 && number <= imap_count(account->imap) &&
+	       listing->found->len == 0)
+		how = add_page(account, after, max, listing, &number, error);
+	listing->more = how == DONE && number <= imap_count(account->imap);
+	return how;
+}
+
+static enum outcome
+imap_source_list(void *box, const char *folder, const char *after, guint max,
+	struct listing *listing, GError **error)
+{
+	struct account *account = box;
+	struct uid from = { 0, 0 };
+	bool there = false;
+	enum outcome how;
+
+	if (*after != '\0' && !uid_parse(after, &from))
+		return fail(error, NEVER, "%s: this is no uid of an IMAP folder", folder);
+	/* The first page looks at the folder as it is now, the others go on in that look. */
+	how = from.uid == 0 ? account_select(account, folder, &there, error) :
+		account_enter(account, folder, &there, error);
+	listing->identity = identity_text(there ? imap_validity(account->imap) : 0, folder);
+	if (how != DONE || !there)
+		return how;
+	if (from.uid > 0 && from.validity != imap_validity(account->imap))
+		return fail(error, LATER, "folder %s was made anew while it was listed "
+			"(UIDVALIDITY %u, was %u)", folder, imap_validity(account->imap),
+			from.validity);
+	return list_after(account, from.uid, max, listing, error);
+}
+
+/* ---- folders, check ------------------------------------------------------------------------ */
+
+static void
+imap_source_folders(void *box, GPtrArray *names)
+{
+	struct account *account = box;
+	g_autoptr(GError) error = NULL;
+
+	if (account_connect(account, &error) != DONE ||
+	    imap_list(account->imap, names, FOLDERS_MAX, &error) != DONE)
+		log_event(LOG_WARNING, "folders-unknown", "outcome=%s",
+			outcome_word((enum outcome) error->code));
+}
+
+const struct source_kind source_imap = {
+	.type = "imap", .open = imap_source_open, .close = imap_source_close,
+	.list = imap_source_list, .take = imap_source_take, .settle = imap_source_settle,
+	.folders = imap_source_folders, .check = imap_source_check,
+};
