@@ -285,7 +285,7 @@ import_secret(gpgme_ctx_t context, GBytes *binary, char **fingerprint, GError **
 	gpgme_error_t why = gpgme_data_new_from_mem(&data, bytes, size, 0);
 
 	if (why == 0)
-		why = gpgme_op_import(context, data);
+		why = engine_import_data(context, data);
 	if (why != 0)
 		return engine_fail(error, LATER, "import of the key", why);
 	gpgme_import_result_t result = gpgme_op_import_result(context);

@@ -23,6 +23,7 @@ struct piece {
 	char *fingerprint;
 	guint number;			/* in the file, from 1 */
 	struct certificate *certificate;
+	bool is_deadly;			/* to gpg */
 };
 
 static void
@@ -186,16 +187,37 @@ cut_file(struct harvest *harvest, GBytes *file)
 
 /* ---- gpg's part -------------------------------------------------------------------------- */
 
-static enum outcome
-import_from(gpgme_ctx_t context, struct harvest *harvest, guint from, guint n, guint *considered,
-	GError **error)
-{
-	g_autofree GBytes **each = g_new(GBytes *, n);
+/* What is given to gpg. */
+struct batch { GBytes **pieces; guint *order; guint n; };
 
-	for (guint i = 0; i < n; i++)
-		each[i] = ((const struct piece *)harvest->pieces->pdata[from + i])->bytes;
-	g_autoptr(GBytes) all = bytes_join(each, n);
-	return engine_import(context, all, considered, harvest->taken, error);
+static void
+batch_clear(struct batch *batch)
+{
+	g_clear_pointer(&batch->pieces, g_free);
+	g_clear_pointer(&batch->order, g_free);
+}
+typedef struct batch batch_auto;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(batch_auto, batch_clear)
+
+static struct batch
+batch_of(const struct harvest *harvest)
+{
+	struct batch batch = { .n = harvest->pieces->len };
+
+	batch.pieces = g_new(GBytes *, batch.n);
+	for (guint i = 0; i < batch.n; i++)
+		batch.pieces[i] = ((const struct piece *)harvest->pieces->pdata[i])->bytes;
+	batch.order = certificates_order(batch.pieces, batch.n);
+	return batch;
+}
+
+static enum outcome
+import_some(gpgme_ctx_t context, const struct batch *batch, guint from, guint n,
+	struct imported *imported, GError **error)
+{
+	g_autoptr(GBytes) all = bytes_join(batch->pieces, batch->order + from, n);
+
+	return engine_import(context, all, imported, error);
 }
 
 /* Some damage makes gpg give up: on what is behind it, and on the piece before, which it had not
@@ -203,19 +225,20 @@ import_from(gpgme_ctx_t context, struct harvest *harvest, guint from, guint n, g
 static enum outcome
 import_pieces(gpgme_ctx_t context, struct harvest *harvest, GError **error)
 {
-	enum outcome how = DONE;
+	g_auto(batch_auto) batch = batch_of(harvest);
+	struct imported imported = { .taken = harvest->taken };
 	guint from = 0;
 
-	for (guint stops = 0; from < harvest->pieces->len && stops <= STOPS_MAX; stops++, from++) {
-		guint considered, left = harvest->pieces->len - from;
-
-		how = import_from(context, harvest, from, left, &considered, error);
-		if (how != DONE || considered >= left)
-			return how;
-		from += considered;
-		how = import_from(context, harvest, from, 1, &considered, error);
-		if (how != DONE)
-			return how;
+	for (guint stops = 0; from < batch.n && stops <= STOPS_MAX; stops++, from++) {
+		if (import_some(context, &batch, from, batch.n - from, &imported, error) != DONE)
+			return LATER;
+		from += imported.considered;
+		if (from >= batch.n)
+			return DONE;
+		if (import_some(context, &batch, from, 1, &imported, error) != DONE)
+			return LATER;
+		struct piece *alone = harvest->pieces->pdata[batch.order[from]];
+		alone->is_deadly = !imported.has_ended;
 	}
 	return DONE;
 }
@@ -243,9 +266,10 @@ list_certificates(gpgme_ctx_t context, struct harvest *harvest, GError **error)
 			g_hash_table_size(harvest->taken));
 }
 
-/* Of all at once, and cut again: one run instead of one for each. */
+/* Of all at once, and cut again: one run instead of one for each.  (What others signed was left out
+ * when it came in.) */
 static enum outcome
-export_minimal(gpgme_ctx_t context, struct harvest *harvest, GError **error)
+export_all(gpgme_ctx_t context, struct harvest *harvest, GError **error)
 {
 	g_auto(harvest_auto) out = harvest_empty();
 	g_autoptr(engine_data) data = NULL;
@@ -284,7 +308,8 @@ certificates_take(struct harvest *harvest)
 		if (piece == first && piece->certificate && piece->certificate->minimal)
 			g_ptr_array_add(out, g_steal_pointer(&piece->certificate));
 		else if (piece == first)
-			refuse(harvest, piece->number, piece->fingerprint, "gpg does not take it");
+			refuse(harvest, piece->number, piece->fingerprint,
+				piece->is_deadly ? "gpg dies of it" : "gpg does not take it");
 	}
 	return out;
 }
@@ -298,7 +323,7 @@ read_in(const char *home, struct harvest *harvest, GError **error)
 	if (how != DONE || g_hash_table_size(harvest->taken) == 0)
 		return how;
 	how = list_certificates(context, harvest, error);
-	return how == DONE ? export_minimal(context, harvest, error) : how;
+	return how == DONE ? export_all(context, harvest, error) : how;
 }
 
 enum outcome

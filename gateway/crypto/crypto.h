@@ -13,10 +13,11 @@
 
 /* Once per process: GPGME, locale C, protocol checks.  fatal(70) without a usable gpg. */
 void crypto_init(void);
-/* Makes `path` (0700, on tmpfs) a private home: gpg.conf (offline, lock-never, no-random-seed-file,
- * no-autostart, no-auto-key-*), a redirect to the agent's socket, a kbx of exactly these certificates
- * (export | import into an empty home, so that signature caches are filled).  One gpg run for all; where that does
- * not take each, one by one, and the error says which.  NEVER: gpg does not take one; then there is no home. */
+/* Makes `path` (0700, on tmpfs) a private home: gpg.conf (offline, lock-never, no-random-seed-file, no-autostart,
+ * no-auto-key-*), a redirect to the agent's socket, a kbx of exactly these certificates (binary, each as
+ * certificates_read gave it; imported, so that signature caches are filled).  One gpg run for all; where that does
+ * not take each, one by one, and the error says which.  Of two that claim one key gpg believes the first: our own
+ * come first, then the registered, then others.  NEVER: gpg does not take one; then there is no home. */
 enum outcome home_make(const char *path, const char *agent_socket, GBytes *const *certificates, guint n,
 	GError **error);
 void home_remove(const char *path);		/* recursively */
@@ -73,10 +74,11 @@ enum outcome certificate_read(GBytes *, const char *home, struct certificate **o
  * any text around them.  Each primary key begins a piece; a piece is judged as certificate_read would alone, and one
  * that is refused takes no other with it; but behind a broken packet nothing of that block, or of a binary file, can
  * be read, and nothing past LIMIT_KEYRING pieces.  *out: struct certificate in the file's order, each key once (of
- * several pieces of one key the first stands for all; a revoker named by a key counts where it is in the file, too).
- * *why: char *, ASCII, one line per refused piece, or one if there is none at all: one of the two has something in
- * it.  gpg runs three times, and up to four more for each piece so damaged that gpg gives up (past 32 of them the
- * rest is refused).  LATER: gpg could not be used.  NEVER: past LIMIT_MAIL_SIZE bytes.  Both NULL unless DONE. */
+ * several pieces of one key the first stands for all).  Only what the owner signed counts, so no revocation by
+ * somebody he named for that.  *why: char *, ASCII, one line per refused piece, or one if there is none at all: one
+ * of the two has something in it.  gpg runs three times, and up to four more for each piece so damaged that gpg gives
+ * up or dies (past 32 of them the rest is refused).  LATER: gpg could not be used.  NEVER: past LIMIT_MAIL_SIZE
+ * bytes.  Both NULL unless DONE. */
 enum outcome certificates_read(GBytes *file, const char *home, GPtrArray **out, GPtrArray **why, GError **error);
 /* A party's certificate: read, test-encrypted, put minimal to `folder`/FPR.asc.  Gives the line to put into the
  * party's configuration.  NEVER: expired, revoked, cannot encrypt. */
@@ -116,8 +118,10 @@ void opener_renew(struct opener *);		/* another home stands under that path now 
 void opener_free(struct opener *);
 /* A detached signature over exactly these octets; each bare LF counts as CRLF (a Maildir). */
 enum outcome open_verify(struct opener *, const struct open_request *, struct opened *, GError **);
-/* A ciphertext, and the signatures inside.  LATER with agent_fault: it is for a key of ours that cannot be
- * used now.  NEVER: more than max_plain came out (limit_name), or another limit.  Else DONE: see the verdict. */
+/* A ciphertext, and the signatures inside.  LATER with agent_fault: it is for a key of ours (or hides for whom it
+ * is), and our agent itself says that it cannot use that key now: no mail can bring that about, and no count of
+ * attempts may end it.  NEVER: more than max_plain came out (limit_name), or another limit.  Else DONE: see the
+ * verdict.  Of both: LATER without agent_fault says that gpg could not be run at all; such attempts are counted. */
 enum outcome open_decrypt(struct opener *, const struct open_request *, struct opened *, GError **);
 /* Who says to have signed: char * fingerprints or key ids of a detached signature, read without gpg; for
  * choosing certificates only. */

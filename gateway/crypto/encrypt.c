@@ -99,7 +99,7 @@ is_fingerprint(const char *text)
 }
 
 static gpgme_error_t
-run(struct protector *protector, GBytes *entity, const char *recipient, gpgme_data_t out)
+seal_data(struct protector *protector, GBytes *entity, const char *recipient, gpgme_data_t out)
 {
 	const gpgme_encrypt_flags_t flags = GPGME_ENCRYPT_ALWAYS_TRUST |
 		GPGME_ENCRYPT_NO_ENCRYPT_TO | GPGME_ENCRYPT_NO_COMPRESS;
@@ -108,13 +108,17 @@ run(struct protector *protector, GBytes *entity, const char *recipient, gpgme_da
 	gsize size;
 	const char *text = g_bytes_get_data(entity, &size);
 	gpgme_error_t why = gpgme_data_new_from_mem(&in, text, size, 0);
+	gpgme_ctx_t context = protector->context;
+	struct engine_run run;
 
 	if (why != 0)
 		return why;
 	/* As data: the reader gets these octets, line ends included. */
-	gpgme_set_textmode(protector->context, 0);
-	why = gpgme_op_encrypt_sign_ext(protector->context, NULL, recipients, flags, in, out);
-	gpgme_set_textmode(protector->context, 1);
+	gpgme_set_textmode(context, 0);
+	engine_begin(context, &run);
+	why = engine_end(context, &run, gpgme_op_encrypt_sign_ext_start(context, NULL, recipients,
+		flags, in, out));
+	gpgme_set_textmode(context, 1);
 	return why;
 }
 
@@ -166,7 +170,7 @@ seal(struct protector *protector, GBytes *entity, const char *recipient, GBytes 
 	gpgme_error_t why = gpgme_data_new(&out);
 
 	if (why == 0)
-		why = run(protector, entity, recipient, out);
+		why = seal_data(protector, entity, recipient, out);
 	if (why != 0)
 		return explain(protector, recipient, why, error);
 	gpgme_encrypt_result_t result = gpgme_op_encrypt_result(protector->context);

@@ -29,21 +29,29 @@ gpgme_ctx_t engine_new(const char *home, GError **error);
 enum outcome engine_fail(GError **error, enum outcome how, const char *what, gpgme_error_t why);
 /* gpg could not be run, or not heard to the end: nothing is known about its input. */
 bool is_system_error(gpgme_error_t why);
-/* gpg that is killed ends without a word, and GPGME takes that for an empty answer.  So its words
- * are listened to: any at all, and the one that says it got to the end. */
-struct watch { const char *word; bool has_spoken, has_ended; };
-void engine_watch(gpgme_ctx_t context, struct watch *watch);	/* NULL: no more */
+/* An operation gpg is given octets for: engine_begin(), gpgme_op_..._start(), and engine_end() with
+ * what that said; result as of gpgme_op_...(). */
+struct engine_run { GPtrArray *ears; bool is_done; gpgme_error_t why; };
+void engine_begin(gpgme_ctx_t context, struct engine_run *run);
+gpgme_error_t engine_end(gpgme_ctx_t context, struct engine_run *run, gpgme_error_t started);
+gpgme_error_t engine_import_data(gpgme_ctx_t context, gpgme_data_t data);
 /* Releases the data, gives its bytes. */
 GBytes *engine_take(gpgme_data_t data);
 /* The keys of a home, or those `pattern` names; elements are gpgme_key_t. */
 enum outcome engine_list(gpgme_ctx_t context, const char *pattern, bool secret_only,
 	GPtrArray **out, GError **error);
 
-/* One run over certificates, one behind the other.  *considered: how many gpg got to the end of;
- * `taken`: gets the fingerprints (upper case) of those the home holds now.  LATER only. */
-enum outcome engine_import(gpgme_ctx_t context, GBytes *certificates, guint *considered,
-	GHashTable *taken, GError **error);
-GBytes *bytes_join(GBytes *const *pieces, guint n);
+struct imported {
+	guint considered;	/* how many gpg got to the end of */
+	GHashTable *taken;	/* gets the fingerprints (upper case) of those the home holds now */
+	bool has_ended;		/* gpg did: a damaged certificate can make GnuPG 2.4 die */
+};
+/* One run over certificates, one behind the other; a second one where the first did not end.  LATER
+ * only. */
+enum outcome engine_import(gpgme_ctx_t context, GBytes *certificates, struct imported *imported,
+	GError **error);
+/* pieces[order[0]], pieces[order[1]] … in one. */
+GBytes *bytes_join(GBytes *const *pieces, const guint *order, guint n);
 
 /* ---- certificate.c: shared with certificates.c */
 
@@ -52,6 +60,13 @@ GBytes *bytes_join(GBytes *const *pieces, guint n);
 struct certificate;
 /* What gpg says of it; not its octets. */
 struct certificate *certificate_of(gpgme_key_t key);
+
+/* ---- agent.c: of the agent this home leads to */
+
+bool agent_listens(const char *home);
+pid_t agent_pid(const char *home);	/* -1: it does not say */
+/* The secret key with this keygrip is there, whole, and nobody has to be asked for a passphrase. */
+bool agent_can_use(const char *home, const char *keygrip);
 
 /* ---- keyring.c: a visit to the real home */
 

@@ -16,17 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "crypto/engine.h"
 #include "crypto/packets.h"
 
-#define AGENT_WAIT	2	/* seconds an agent has to answer, and then to end */
-#define KEYS_MAX	10000	/* listed */
+#define AGENT_WAIT	2	/* seconds an agent has to end */
 
 /* ---- GPGME ------------------------------------------------------------------------------ */
 
@@ -43,68 +40,6 @@ crypto_init(void)
 	if (gpgme_set_engine_info(GPGME_PROTOCOL_OpenPGP, ENGINE_GPG, NULL) != 0 ||
 	    gpgme_engine_check_version(GPGME_PROTOCOL_OpenPGP) != 0)
 		fatal(EX_SOFTWARE, "%s cannot be used", ENGINE_GPG);
-}
-
-enum outcome
-engine_fail(GError **error, enum outcome how, const char *what, gpgme_error_t why)
-{
-	char text[128];
-
-	gpgme_strerror_r(why, text, sizeof text);
-	return fail(error, how, "%s: %s (%u)", what, text, (unsigned)gpgme_err_code(why));
-}
-
-bool
-is_system_error(gpgme_error_t why)
-{
-	return (gpgme_err_code(why) & GPG_ERR_SYSTEM_ERROR) != 0;
-}
-
-gpgme_ctx_t
-engine_new(const char *home, GError **error)
-{
-	gpgme_ctx_t context = NULL;
-	gpgme_error_t why = gpgme_new(&context);
-
-	if (why == 0)
-		why = gpgme_ctx_set_engine_info(context, GPGME_PROTOCOL_OpenPGP, ENGINE_GPG, home);
-	if (why != 0) {
-		engine_fail(error, LATER, "gpgme", why);
-		if (context)
-			gpgme_release(context);
-		return NULL;
-	}
-	gpgme_set_offline(context, 1);
-	return context;
-}
-
-static gpgme_error_t
-note_word(void *handle, const char *word, const char *arguments)
-{
-	struct watch *watch = handle;
-
-	(void)arguments;
-	watch->has_spoken = watch->has_spoken || *word != '\0';	/* the empty one is GPGME's own */
-	watch->has_ended = watch->has_ended || strcmp(word, watch->word) == 0;
-	return 0;
-}
-
-void
-engine_watch(gpgme_ctx_t context, struct watch *watch)
-{
-	(void)gpgme_set_ctx_flag(context, "full-status", watch ? "1" : "0");
-	gpgme_set_status_cb(context, watch ? note_word : NULL, watch);
-}
-
-GBytes *
-engine_take(gpgme_data_t data)
-{
-	size_t size = 0;
-	char *bytes = gpgme_data_release_and_get_mem(data, &size);
-	GBytes *out = g_bytes_new(bytes, size);
-
-	gpgme_free(bytes);
-	return out;
 }
 
 /* ---- private homes ---------------------------------------------------------------------- */
@@ -132,7 +67,8 @@ put_file(const char *folder, const char *name, const char *text, GError **error)
  * with-colons: open.c must know gpg's own lines in a plain text (is_listing_at).
  * self-sigs-only: other people's signatures are dropped here, so that an export is short although
  * nothing of the owner's is left out (gpg's own minimal export drops subkeys that have expired).
- * no-autostart: a dead agent must be an error at once.  The digests: never below SHA-256. */
+ * no-autostart: a dead agent must be an error at once.  digest-algo: a recipient whose certificate
+ * states no preferences would get SHA-1, which we do not send. */
 static const char gpg_conf[] =
 	"batch\n"
 	"no-tty\n"
@@ -147,92 +83,60 @@ static const char gpg_conf[] =
 	"trust-model always\n"
 	"with-colons\n"
 	"import-options self-sigs-only\n"
-	"personal-digest-preferences SHA512 SHA384 SHA256\n"
+	"digest-algo SHA512\n"
 	"cert-digest-algo SHA512\n";
 
-enum outcome
-engine_import(gpgme_ctx_t context, GBytes *certificates, guint *considered, GHashTable *taken,
-	GError **error)
-{
-	gsize size;
-	const char *bytes = g_bytes_get_data(certificates, &size);
-	g_autoptr(engine_data) data = NULL;
-	gpgme_error_t why = gpgme_data_new_from_mem(&data, bytes ? bytes : "", size, 0);
-	struct watch watch = { .word = "IMPORT_RES" };
-	guint n = 0;
-
-	engine_watch(context, &watch);
-	if (why == 0)
-		why = gpgme_op_import(context, data);
-	engine_watch(context, NULL);
-	if (is_system_error(why) || !watch.has_ended)
-		return engine_fail(error, LATER, "import of certificates: gpg did not end", why);
-	/* Any other error is one of the octets: what was taken before it is there. */
-	gpgme_import_result_t result = gpgme_op_import_result(context);
-	for (gpgme_import_status_t each = result ? result->imports : NULL; each; each = each->next)
-		if (each->result == 0 && each->fpr) {
-			g_hash_table_add(taken, g_ascii_strup(each->fpr, -1));
-			n++;
-		}
-	*considered = result ? MAX(n, (guint)MAX(result->considered, 0)) : n;
-	return DONE;
-}
-
-GBytes *
-bytes_join(GBytes *const *pieces, guint n)
-{
-	GByteArray *all = g_byte_array_new();
-
-	for (guint i = 0; i < n; i++) {
-		gsize size;
-		const guint8 *bytes = g_bytes_get_data(pieces[i], &size);
-
-		g_byte_array_append(all, bytes, (guint)size);
-	}
-	return g_byte_array_free_to_bytes(all);
-}
-
-/* All in one run.  *complete: each of them is there; false as well where that cannot be told. */
+/* All in one run.  NEVER: not each of them is there, or that cannot be told. */
 static enum outcome
-import_together(gpgme_ctx_t context, GBytes *const *certificates, guint n, bool *complete,
+import_together(gpgme_ctx_t context, GBytes *const *certificates, const guint *order, guint n,
 	GError **error)
 {
 	g_autoptr(GHashTable) taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	g_autoptr(GBytes) all = bytes_join(certificates, n);
-	guint considered;
-	enum outcome how = engine_import(context, all, &considered, taken, error);
+	g_autoptr(GBytes) all = bytes_join(certificates, order, n);
+	struct imported imported = { .taken = taken };
+	enum outcome how = engine_import(context, all, &imported, error);
 
-	*complete = how == DONE;
-	for (guint i = 0; *complete && i < n; i++) {
+	for (guint i = 0; how == DONE && i < n; i++) {
 		g_autofree char *fingerprint = certificate_fingerprint(certificates[i]);
 
-		*complete = fingerprint && g_hash_table_contains(taken, fingerprint);
+		if (!fingerprint || !g_hash_table_contains(taken, fingerprint))
+			how = NEVER;
 	}
 	return how;
+}
+
+static enum outcome
+import_one(gpgme_ctx_t context, GBytes *certificate, const char *which, GError **error)
+{
+	g_autoptr(GHashTable) taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	struct imported imported = { .taken = taken };
+
+	if (engine_import(context, certificate, &imported, error) != DONE)
+		return LATER;
+	if (g_hash_table_size(taken) > 0)
+		return DONE;
+	return fail(error, NEVER, "%s: gpg %s", which, imported.has_ended ?
+		"does not take it" : "dies of it");
 }
 
 static enum outcome
 import_all(const char *home, GBytes *const *certificates, guint n, GError **error)
 {
 	g_autoptr(engine_context) context = engine_new(home, error);
-	bool complete = false;
+	g_autofree guint *order = certificates_order(certificates, n);
+	enum outcome how = context ? NEVER : LATER;
 
-	if (!context)
-		return LATER;
-	if (n > 1 && import_together(context, certificates, n, &complete, error) != DONE)
-		return LATER;
-	for (guint i = 0; !complete && i < n; i++) {	/* so that it is known which fails */
-		g_autoptr(GHashTable) taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-			NULL);
-		guint considered;
+	if (context && n > 1)
+		how = import_together(context, certificates, order, n, error);
+	if (how != NEVER)
+		return how;
+	how = DONE;
+	for (guint i = 0; how == DONE && i < n; i++) {	/* which of them is it? */
+		g_autofree char *which = g_strdup_printf("certificate %u of %u", order[i] + 1, n);
 
-		if (engine_import(context, certificates[i], &considered, taken, error) != DONE)
-			return LATER;
-		if (g_hash_table_size(taken) == 0)
-			return fail(error, NEVER, "certificate %u of %u: gpg does not take it",
-				i + 1, n);
+		how = import_one(context, certificates[order[i]], which, error);
 	}
-	return DONE;
+	return how;
 }
 
 enum outcome
@@ -256,53 +160,13 @@ home_make(const char *path, const char *agent_socket, GBytes *const *certificate
 
 /* ---- a visit to the real home ----------------------------------------------------------- */
 
-static int
-agent_connect(const char *home)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct timeval wait = { .tv_sec = AGENT_WAIT };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	g_snprintf(addr.sun_path, sizeof addr.sun_path, "%s/S.gpg-agent", home);
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
-	if (connect(fd, (struct sockaddr *)&addr, sizeof addr) == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-static bool
-agent_line(int fd, char *line, gsize size)
-{
-	gsize n = 0;
-
-	while (n < size - 1 && recv(fd, line + n, 1, 0) == 1)
-		if (line[n++] == '\n') {
-			line[n] = '\0';
-			return true;
-		}
-	return false;
-}
-
 /* Its pid by its own word (it has daemonized: it is nobody's child), then an end in time. */
 static void
 agent_end(const char *home)
 {
-	static const char question[] = "GETINFO pid\n";
-	char line[256];
-	int fd = agent_connect(home);
-	pid_t pid = 0;
-
-	if (fd >= 0 && agent_line(fd, line, sizeof line) &&
-	    send(fd, question, sizeof question - 1, MSG_NOSIGNAL) > 0 &&
-	    agent_line(fd, line, sizeof line) && g_str_has_prefix(line, "D "))
-		pid = (pid_t)g_ascii_strtoll(line + 2, NULL, 10);
-	if (fd >= 0)
-		close(fd);
+	pid_t pid = agent_pid(home);
 	struct pollfd ended = { .fd = pid > 1 ? pidfd_open(pid, 0) : -1, .events = POLLIN };
+
 	if (ended.fd < 0)
 		return;
 	kill(pid, SIGTERM);
@@ -353,10 +217,7 @@ visit_begin(struct visit *visit, const char *home, GError **error)
 		    setresuid(st.st_uid, st.st_uid, 0) != 0)
 			return fail(error, NEVER, "%s: cannot act as its owner", home);
 	}
-	int fd = agent_connect(visit->home);
-	visit->agent_was_there = fd >= 0;
-	if (fd >= 0)
-		close(fd);
+	visit->agent_was_there = agent_listens(visit->home);
 	visit->context = engine_new(visit->home, error);
 	return visit->context ? DONE : LATER;
 }
@@ -392,29 +253,6 @@ info_of(gpgme_key_t key)
 	info->can_sign = key->can_sign;
 	info->can_encrypt = key->can_encrypt;
 	return info;
-}
-
-enum outcome
-engine_list(gpgme_ctx_t context, const char *pattern, bool secret_only, GPtrArray **out,
-	GError **error)
-{
-	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify)gpgme_key_unref);
-
-	gpgme_error_t why = gpgme_op_keylist_start(context, pattern, secret_only);
-	while (why == 0 && list->len < KEYS_MAX) {
-		gpgme_key_t key = NULL;
-
-		why = gpgme_op_keylist_next(context, &key);
-		if (why == 0 && key->subkeys && key->fpr)
-			g_ptr_array_add(list, key);
-		else if (key)
-			gpgme_key_unref(key);
-	}
-	gpgme_op_keylist_end(context);
-	if (why != 0 && gpgme_err_code(why) != GPG_ERR_EOF)
-		return engine_fail(error, LATER, "list of keys", why);
-	*out = g_steal_pointer(&list);
-	return DONE;
 }
 
 static enum outcome

@@ -15,10 +15,12 @@
 #include "crypto/packets.h"
 #include "crypto/verdict.h"
 
-#define WHERE "keys"	/* in a limit's reason */
+#define WHERE		"keys"	/* in a limit's reason */
+#define KEYS_TRIED	8	/* session keys that may be for us, for a second try */
 
 struct opener {
 	gpgme_ctx_t context;
+	char *home;
 	GPtrArray *certificates;	/* gpgme_key_t: all of the home, read once */
 };
 
@@ -31,6 +33,9 @@ opener_new(const char *home)
 	opener->context = engine_new(home, &error);
 	if (!opener->context)
 		fatal(70, "%s", error->message);
+	gpgme_set_keylist_mode(opener->context, GPGME_KEYLIST_MODE_LOCAL |
+		GPGME_KEYLIST_MODE_WITH_KEYGRIP);
+	opener->home = g_strdup(home);
 	return opener;
 }
 
@@ -47,6 +52,7 @@ opener_free(struct opener *opener)
 		return;
 	opener_renew(opener);
 	gpgme_release(opener->context);
+	g_free(opener->home);
 	g_free(opener);
 }
 
@@ -165,16 +171,43 @@ verification_copy(GBytes *data)
 	return g_bytes_new_take(copy, n);
 }
 
+static guint
+signatures_count(gpgme_ctx_t context)
+{
+	gpgme_verify_result_t result = gpgme_op_verify_result(context);
+	guint n = 0;
+
+	for (gpgme_signature_t each = result ? result->signatures : NULL; each; each = each->next)
+		n++;
+	return n;
+}
+
 static gpgme_error_t
-verify(struct opener *opener, GBytes *signature, GBytes *text)
+verify_once(struct opener *opener, GBytes *signature, GBytes *text)
 {
 	g_autoptr(engine_data) signature_data = NULL;
 	g_autoptr(engine_data) text_data = NULL;
 	gpgme_error_t why = source_open(signature, &signature_data);
+	struct engine_run run;
 
 	if (why == 0)
 		why = source_open(text, &text_data);
-	return why ? why : gpgme_op_verify(opener->context, signature_data, text_data, NULL);
+	if (why != 0)
+		return why;
+	engine_begin(opener->context, &run);
+	return engine_end(opener->context, &run, gpgme_op_verify_start(opener->context,
+		signature_data, text_data, NULL));
+}
+
+/* gpg that dies leaves out signatures, and so does gpg that cannot read them.  Once more tells the
+ * one from the other well enough, and a mail that kills it each time comes to an end. */
+static gpgme_error_t
+verify(struct opener *opener, GBytes *signature, GBytes *text, guint expected)
+{
+	gpgme_error_t why = verify_once(opener, signature, text);
+
+	return why == 0 && signatures_count(opener->context) == expected ? why :
+		verify_once(opener, signature, text);
 }
 
 static enum outcome
@@ -184,11 +217,11 @@ verify_and_judge(struct opener *opener, GBytes *binary, const struct signatures 
 	g_autoptr(GBytes) text = verification_copy(request->data);
 	struct evidence evidence = { .certificates = opener->certificates,
 		.expected = signatures->n, .has_odd = signatures->has_odd, .request = request };
-	gpgme_error_t why = verify(opener, binary, text);
+	gpgme_error_t why = verify(opener, binary, text, signatures->n);
 
 	if (is_system_error(why))
 		return LATER;
-	/* Any error of the whole makes each part worthless, whatever is said about it. */
+	/* Any other error of the whole makes each part worthless, whatever is said about it. */
 	gpgme_verify_result_t result = why == 0 ? gpgme_op_verify_result(opener->context) : NULL;
 	evidence.signatures = result ? result->signatures : NULL;
 	verdict_judge(&evidence, &opened->verdict, opened->missing);
@@ -231,19 +264,6 @@ open_signers(GBytes *signature)
 }
 
 /* ---- whom a ciphertext is for -------------------------------------------- */
-
-static gpgme_subkey_t
-subkey_by_id(struct opener *opener, const char *key_id)
-{
-	for (guint i = 0; i < opener->certificates->len; i++) {
-		gpgme_key_t key = opener->certificates->pdata[i];
-
-		for (gpgme_subkey_t sub = key->subkeys; sub; sub = sub->next)
-			if (sub->keyid && strcmp(sub->keyid, key_id) == 0)
-				return sub;
-	}
-	return NULL;
-}
 
 /* Whose key this id is; without a certificate only a primary key can be told by its id. */
 static const char *
@@ -301,37 +321,6 @@ check_own_certificates(struct opener *opener, const struct open_request *request
 
 /* ---- is it the mail or is it us? ----------------------------------------- */
 
-/* Ids of keys for which gpg says it has no secret key.  (It says so as well of a message that
- * names the key with another algorithm, and that is not our fault.) */
-static GPtrArray *
-lacking_keys(struct opener *opener)
-{
-	gpgme_decrypt_result_t result = gpgme_op_decrypt_result(opener->context);
-	GPtrArray *lacking = g_ptr_array_new_with_free_func(g_free);
-
-	for (gpgme_recipient_t to = result ? result->recipients : NULL; to; to = to->next) {
-		gpgme_subkey_t sub = to->keyid ? subkey_by_id(opener, to->keyid) : NULL;
-
-		if (gpgme_err_code(to->status) == GPG_ERR_NO_SECKEY && sub &&
-		    sub->pubkey_algo == to->pubkey_algo)
-			g_ptr_array_add(lacking, g_strdup(to->keyid));
-	}
-	return lacking;
-}
-
-/* A secret key that waits for somebody to type a passphrase. */
-static bool
-is_locked(gpgme_error_t why)
-{
-	static const gpgme_err_code_t codes[] = { GPG_ERR_CANCELED, GPG_ERR_FULLY_CANCELED,
-		GPG_ERR_NO_PIN_ENTRY, GPG_ERR_BAD_PASSPHRASE, GPG_ERR_NO_PASSPHRASE };
-
-	for (guint i = 0; i < G_N_ELEMENTS(codes); i++)
-		if (gpgme_err_code(why) == codes[i])
-			return true;
-	return false;
-}
-
 static bool
 holds(const GPtrArray *key_ids, const char *key_id)
 {
@@ -339,50 +328,21 @@ holds(const GPtrArray *key_ids, const char *key_id)
 		NULL);
 }
 
-/* What gpg said, in case the key cannot be tried. */
-struct doubt { const GPtrArray *lacking; bool is_locked; };
-
-/* gpg says alike of a dead agent, a lost secret key and a message made to look so; and the agent's
- * extra socket tells nobody which keys it has.  So the key is tried: a tiny message to it and back.
- * One that has expired takes no message: of that, gpg's word is all there is.  (Of the others it is
- * worth nothing: a message can have gpg ask for a password from inside.) */
-static bool
-key_works(gpgme_ctx_t context, gpgme_subkey_t key, const struct doubt *doubt)
-{
-	static const char text[] = "check";
-	g_autofree char *recipient = g_strdup_printf("--\n%s!\n", key->fpr);
-	g_autoptr(engine_data) plain = NULL;
-	g_autoptr(engine_data) sealed = NULL;
-	g_autoptr(engine_data) back = NULL;
-
-	if (gpgme_data_new_from_mem(&plain, text, sizeof text - 1, 0) != 0 ||
-	    gpgme_data_new(&sealed) != 0 || gpgme_data_new(&back) != 0)
-		return false;
-	if (gpgme_op_encrypt_ext(context, NULL, recipient,
-		    GPGME_ENCRYPT_ALWAYS_TRUST | GPGME_ENCRYPT_NO_ENCRYPT_TO, plain, sealed) != 0)
-		return !doubt->is_locked && !holds(doubt->lacking, key->keyid);
-	return gpgme_data_seek(sealed, 0, SEEK_SET) == 0 &&
-		gpgme_op_decrypt(context, sealed, back) == 0;
-}
-
-/* Each key of ours that this message names, or all where it hides its recipient. */
+/* Each key of ours that this message names, or all where it hides its recipient.  Asked of the
+ * agent itself: nothing in the message has a say in it. */
 static bool
 own_keys_work(struct opener *opener, const struct open_request *request,
-	const struct ciphertext *ciphertext, gpgme_error_t why)
+	const struct ciphertext *ciphertext)
 {
-	g_autoptr(GPtrArray) lacking = lacking_keys(opener);
-	/* With a password packet beside it, gpg has asked for that. */
-	const struct doubt doubt = { lacking, is_locked(why) && ciphertext->n_passwords == 0 };
-
 	for (const char *const *own = request->own_keys; own && *own; own++) {
 		gpgme_key_t key = certificate_find(opener->certificates, *own);
 
 		if (request->gone_keys && g_strv_contains(request->gone_keys, *own))
 			continue;
 		for (gpgme_subkey_t sub = key ? key->subkeys : NULL; sub; sub = sub->next)
-			if (sub->can_encrypt && sub->fpr && sub->keyid &&
+			if (sub->can_encrypt && sub->keyid &&
 			    (ciphertext->n_hidden > 0 || holds(ciphertext->key_ids, sub->keyid)) &&
-			    !key_works(opener->context, sub, &doubt))
+			    !(sub->keygrip && agent_can_use(opener->home, sub->keygrip)))
 				return false;
 	}
 	return true;
@@ -416,12 +376,18 @@ decrypt(struct attempt *attempt, gpgme_decrypt_flags_t flags, guint64 max)
 	g_autoptr(engine_data) sealed = NULL;
 	g_autoptr(engine_data) plain = NULL;
 	g_auto(sink_auto) sink = { 0 };
+	gpgme_ctx_t context = attempt->opener->context;
 
 	attempt->why = source_open(attempt->binary, &sealed);
 	if (attempt->why == 0)
 		attempt->why = sink_open(&sink, max, &plain);
-	if (attempt->why == 0)
-		attempt->why = gpgme_op_decrypt_ext(attempt->opener->context, flags, sealed, plain);
+	if (attempt->why == 0) {
+		struct engine_run run;
+
+		engine_begin(context, &run);
+		attempt->why = engine_end(context, &run, gpgme_op_decrypt_ext_start(context, flags,
+			sealed, plain));
+	}
 	attempt->is_full = sink.is_full;
 	return attempt->why == 0 && !sink.is_full ? sink_take(&sink) : NULL;
 }
@@ -471,26 +437,16 @@ none_has_key(struct attempt *attempt)
 	return true;
 }
 
+/* Of a message that gpg could not open although our keys work. */
 static enum outcome
 explain_failure(struct attempt *attempt, struct opened *opened, GError **error)
 {
-	gpgme_error_t why = attempt->why;
-	bool unsupported = is_unsupported(attempt);	/* before another operation */
-	bool lacks_key = none_has_key(attempt);
-
-	if (attempt->is_full)
-		return limit_reached(error, WHERE, attempt->request->limit_name,
-			attempt->request->max_plain);
-	if (!own_keys_work(attempt->opener, attempt->request, &attempt->ciphertext, why)) {
-		opened->agent_fault = true;
-		return engine_fail(error, LATER, "decrypt: a key of ours cannot be used", why);
-	}
-	if (unsupported)
+	if (is_unsupported(attempt))
 		opened->verdict.encryption = ENCRYPTION_UNSUPPORTED;
-	else if (attempt->audience.n_ours == 0 && lacks_key)
+	else if (attempt->audience.n_ours == 0 && none_has_key(attempt))
 		opened->verdict.encryption = not_ours_word(&attempt->audience);
-	else if (is_system_error(why))
-		return engine_fail(error, LATER, "decrypt", why);
+	else if (is_system_error(attempt->why))
+		return engine_fail(error, LATER, "decrypt", attempt->why);
 	else
 		opened->verdict.encryption = ENCRYPTION_MALFORMED;
 	return DONE;
@@ -538,19 +494,52 @@ has_listing(GBytes *plain)
 	return false;
 }
 
+static GBytes *
+decrypt_whole(struct attempt *attempt)
+{
+	return is_whole(attempt) ? decrypt(attempt, GPGME_DECRYPT_VERIFY,
+		attempt->request->max_plain) : NULL;
+}
+
+/* DONE: *plain, or else a word.  What failed is tried once more when our keys are seen to work: the
+ * agent may have been away for a moment, or gpg was killed, and a message that is ours must not be
+ * called broken for that.  Not where somebody made each try long. */
+static enum outcome
+decrypt_or_explain(struct attempt *attempt, GBytes **plain, struct opened *opened, GError **error)
+{
+	guint n_tried = attempt->audience.n_ours + attempt->ciphertext.n_hidden;
+
+	for (guint tries = n_tried > KEYS_TRIED ? 1 : 0; tries < 2; tries++) {
+		*plain = decrypt_whole(attempt);
+		if (*plain)
+			return DONE;
+		gpgme_error_t why = attempt->why;
+		if (attempt->is_full)
+			return limit_reached(error, WHERE, attempt->request->limit_name,
+				attempt->request->max_plain);
+		if (!own_keys_work(attempt->opener, attempt->request, &attempt->ciphertext)) {
+			opened->agent_fault = true;
+			return engine_fail(error, LATER, "decrypt: a key of ours cannot be used",
+				why);
+		}
+	}
+	return explain_failure(attempt, opened, error);
+}
+
 static enum outcome
 decrypt_and_judge(struct attempt *attempt, struct opened *opened, GError **error)
 {
 	g_autoptr(GBytes) plain = NULL;
+	enum outcome how = decrypt_or_explain(attempt, &plain, opened, error);
 
-	if (is_whole(attempt))
-		plain = decrypt(attempt, GPGME_DECRYPT_VERIFY, attempt->request->max_plain);
-	if (!plain)
-		return explain_failure(attempt, opened, error);
+	if (how != DONE || !plain)
+		return how;
 	if (g_bytes_get_size(plain) == 0) {	/* an honest sender has something to say */
 		opened->verdict.encryption = ENCRYPTION_MALFORMED;
 		return DONE;
 	}
+	if (signatures_count(attempt->opener->context) > LIMIT_SIGNATURES)
+		return limit_reached(error, WHERE, "signatures", LIMIT_SIGNATURES);
 	gpgme_verify_result_t result = gpgme_op_verify_result(attempt->opener->context);
 	struct open_request request = *attempt->request;
 	struct evidence evidence = { .certificates = attempt->opener->certificates,
@@ -581,8 +570,10 @@ open_decrypt(struct opener *opener, const struct open_request *request, struct o
 		opened->verdict.encryption = attempt.ciphertext.word;
 		return DONE;
 	}
-	g_autoptr(GBytes) scanned = attempt.binary;
-	attempt.binary = ciphertext_without_passwords(scanned);
+	if (attempt.ciphertext.n_passwords > 0) {
+		g_autoptr(GBytes) scanned = attempt.binary;
+		attempt.binary = ciphertext_without_passwords(scanned);
+	}
 	enum outcome how = read_home(opener, error);
 	if (how == DONE)
 		how = check_own_certificates(opener, request, &opened->agent_fault, error);

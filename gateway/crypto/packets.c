@@ -497,6 +497,45 @@ certificate_fingerprint(GBytes *binary)
 		packet.tag == PACKET_PUBLIC_KEY ? key_fingerprint(&packet) : NULL;
 }
 
+static bool
+holds_primary_of(GBytes *certificate, GHashTable *primaries)
+{
+	struct packets packets = packets_of(certificate);
+	struct packet packet;
+
+	while (packets_next(&packets, &packet) == PACKET_FOUND) {
+		g_autofree char *fingerprint = packet.tag == PACKET_PUBLIC_SUBKEY ?
+			key_fingerprint(&packet) : NULL;
+
+		if (fingerprint && g_hash_table_contains(primaries, fingerprint))
+			return true;
+	}
+	return false;
+}
+
+guint *
+certificates_order(GBytes *const *certificates, guint n)
+{
+	g_autoptr(GHashTable) primaries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+		NULL);
+	g_autofree bool *is_last = g_new0(bool, n);
+	guint *order = g_new(guint, n), at = 0;
+
+	for (guint i = 0; i < n; i++) {
+		char *fingerprint = certificate_fingerprint(certificates[i]);
+
+		if (fingerprint)
+			g_hash_table_add(primaries, fingerprint);
+	}
+	for (guint i = 0; i < n; i++)
+		is_last[i] = holds_primary_of(certificates[i], primaries);
+	for (guint last = 0; last < 2; last++)
+		for (guint i = 0; i < n; i++)
+			if (is_last[i] == (last == 1))
+				order[at++] = i;
+	return order;
+}
+
 enum outcome
 certificate_scan(GBytes *binary, bool secret, GError **error)
 {

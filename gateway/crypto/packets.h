@@ -14,7 +14,7 @@ enum packet_tag {
 	PACKET_PKESK = 1, PACKET_SIGNATURE = 2, PACKET_SKESK = 3, PACKET_SECRET_KEY = 5,
 	PACKET_PUBLIC_KEY = 6, PACKET_SECRET_SUBKEY = 7, PACKET_COMPRESSED = 8, PACKET_SED = 9,
 	PACKET_MARKER = 10, PACKET_LITERAL = 11, PACKET_SEIPD = 18, PACKET_AEAD = 20,
-	PACKET_PADDING = 21,
+	PACKET_PUBLIC_SUBKEY = 14, PACKET_PADDING = 21,
 };
 
 struct packet {
@@ -73,6 +73,10 @@ enum outcome signatures_scan(GBytes *binary, struct signatures *signatures, GErr
 char *key_fingerprint(const struct packet *packet);
 /* Of the first packet, where that is a primary key; NULL. */
 char *certificate_fingerprint(GBytes *binary);
+/* The order in which gpg must be given them: as they come, but last what holds the primary key of
+ * another as a subkey of its own.  (Behind such a one GnuPG 2.2 does not take the other, and where
+ * it looks for the other's key it finds this one.)  n indices; g_free(). */
+guint *certificates_order(GBytes *const *certificates, guint n);
 /* Exactly one primary key, public or secret as asked, and nothing of the other sort. */
 enum outcome certificate_scan(GBytes *binary, bool secret, GError **error);
 

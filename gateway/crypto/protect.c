@@ -168,8 +168,13 @@ sign(struct protector *protector, GBytes *entity, GBytes **signature, const char
 
 	if (why == 0)
 		why = gpgme_data_new(&out);
-	if (why == 0)
-		why = gpgme_op_sign(protector->context, in, out, GPGME_SIG_MODE_DETACH);
+	if (why == 0) {
+		struct engine_run run;
+
+		engine_begin(protector->context, &run);
+		why = engine_end(protector->context, &run, gpgme_op_sign_start(protector->context,
+			in, out, GPGME_SIG_MODE_DETACH));
+	}
 	if (why != 0)
 		return engine_fail(error, is_agent_fault(why) ? LATER : NEVER, "sign", why);
 	*digest = protector_digest(protector);

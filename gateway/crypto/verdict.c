@@ -98,10 +98,29 @@ subkey_find(gpgme_key_t key, const char *fingerprint)
 gpgme_key_t
 certificate_find(const GPtrArray *certificates, const char *fingerprint)
 {
-	for (guint i = 0; fingerprint && i < certificates->len; i++)
-		if (subkey_find(certificates->pdata[i], fingerprint))
-			return certificates->pdata[i];
+	for (guint i = 0; fingerprint && i < certificates->len; i++) {
+		gpgme_key_t certificate = certificates->pdata[i];
+
+		if (g_ascii_strcasecmp(certificate->fpr, fingerprint) == 0)
+			return certificate;
+	}
 	return NULL;
+}
+
+/* Anybody can bind somebody else's key to his own certificate.  So its own certificate goes first,
+ * and of subkeys only those that sign count, which needs the key's consent. */
+static gpgme_key_t
+certificate_of_signer(const GPtrArray *certificates, const char *fingerprint)
+{
+	gpgme_key_t found = certificate_find(certificates, fingerprint);
+
+	for (guint i = 0; fingerprint && !found && i < certificates->len; i++) {
+		gpgme_subkey_t sub = subkey_find(certificates->pdata[i], fingerprint);
+
+		if (sub && sub->can_sign)
+			found = certificates->pdata[i];
+	}
+	return found;
 }
 
 /* ASCII case only: any other folding would make two addresses one. */
@@ -247,7 +266,7 @@ look_at(const struct evidence *evidence, gpgme_signature_t signature)
 {
 	struct finding finding = { .evidence = evidence, .signature = signature };
 
-	finding.certificate = certificate_find(evidence->certificates, signature->fpr);
+	finding.certificate = certificate_of_signer(evidence->certificates, signature->fpr);
 	if (finding.certificate)
 		finding.signer = subkey_find(finding.certificate, signature->fpr);
 	finding.party = party_of(evidence->request, finding.certificate);

@@ -18,7 +18,7 @@ struct evidence {
 };
 /* Writes signature, fingerprint, party, signed_at; adds unknown signers to `missing`. */
 void verdict_judge(const struct evidence *evidence, struct verdict *verdict, GPtrArray *missing);
-/* The certificate with this full fingerprint, be it of a subkey; NULL. */
+/* The certificate whose primary key has this full fingerprint; NULL. */
 gpgme_key_t certificate_find(const GPtrArray *certificates, const char *fingerprint);
 
 #endif

@@ -16,8 +16,8 @@
 
 struct ctl {
 	const char *file;		/* -f */
-	bool json, verbose, all;
-	const char *after, *mailbox, *state, *to, *name, *address;
+	bool json, verbose, all, silent;
+	const char *after, *mailbox, *state, *to, *name, *address, *since;
 	gint64 limit, expire;		/* rows; days */
 	char *const *words;		/* after noun and verb */
 	int n_words;
@@ -111,13 +111,16 @@ void put_indicators(json_t *object, const struct letter *);
 
 /* ---- the verbs ------------------------------------------------------------------------ */
 
-ctl_run run_inspect, run_ticket_list, run_ticket_show, run_ticket_export, run_queue_list,
+ctl_run run_mailbox_adopt, run_inspect, run_ticket_list, run_ticket_show, run_ticket_export, run_queue_list,
 	run_hold_list, run_hold_show, run_hold_retry, run_ledger, run_status, run_check,
-	run_explain, run_journal_verify, run_receipt_verify, run_key_generate, run_key_list, run_key_show;
-ctl_print print_inspect, print_ticket_list, print_ticket_show, print_ticket_export,
+	run_explain, run_journal_verify, run_receipt_verify, run_key_generate, run_key_list,
+	run_key_show, run_key_check, run_key_import, run_key_enrol, run_key_retire,
+	run_key_forget, run_key_accept;
+ctl_print print_mailbox_adopt, print_inspect, print_ticket_list, print_ticket_show, print_ticket_export,
 	print_queue_list, print_hold_list, print_hold_show, print_hold_retry, print_ledger,
 	print_status, print_check, print_explain, print_journal_verify, print_receipt_verify,
-	print_key_generate, print_key_list, print_key_show;
+	print_key_generate, print_key_list, print_key_show, print_key_import, print_key_enrol,
+	print_key_retire, print_key_forget, print_key_accept;
 
 /* tickets.c, for export.c and explain.c */
 struct ticket *ticket_named(struct ctl *, const char *name);		/* number or id; NULL */
@@ -127,6 +130,8 @@ void put_events(struct ctl *, json_t *object, struct id);
 char *number_of(struct ctl *, struct id ticket);			/* or NULL; g_free() */
 /* queue.c, for status.c: a connection to the hub's control socket, or -1 with errno */
 int daemon_connect(const struct ctl *);
+/* queue.c, for key-change.c: asks the daemon; its answer, error and exit status become ours */
+int daemon_ask(struct ctl *, const char *const *words, json_t *out);
 /* status.c, for check.c: days until a key expires, -1 never */
 gint64 days_until(gint64 expires, gint64 now);
 

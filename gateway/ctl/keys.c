@@ -1,23 +1,90 @@
 /* SPDX-License-Identifier: ISC
  *
- * key generate, list and show: the hotline's own keys in keys.home, through crypto/.  Works on
- * files; needs no store and no daemon.  Never prints a secret part.  A new home belongs to the
- * user the gateway runs as.
+ * keys: the hotline's own keys in keys.home, through crypto/: which there are, which of them the
+ * configuration names, and key generate.  Works on files; needs no store and no daemon.  Never
+ * prints a secret part.  A new home belongs to the user the gateway runs as.
  */
-#include "crypto/crypto.h"
-#include "ctl/ctl.h"
+#include "ctl/keys.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-static const char *
-home_of(const struct ctl *ctl)
+WORDS_DEFINE(key_use, KEY_USE, KEY_USE_LIST)
+
+#define OLD_KEYS	"hotline.old_keys"
+
+/* ---- what the configuration says ------------------------------------------------------ */
+
+const char *
+keys_home(const struct ctl *ctl)
 {
 	return options_text(ctl->options, "keys.home");
 }
+
+const char *
+key_present(const struct ctl *ctl)
+{
+	const char *key = options_text(ctl->options, "hotline.key");
+
+	return key && *key ? key : NULL;
+}
+
+enum key_use
+key_use_of(const struct ctl *ctl, const char *fingerprint)
+{
+	const char *present = key_present(ctl);
+
+	if (present && g_ascii_strcasecmp(present, fingerprint) == 0)
+		return KEY_USE_PRESENT;
+	for (guint i = 0; i < options_count(ctl->options, OLD_KEYS); i++)
+		if (g_ascii_strcasecmp(options_text(ctl->options, OLD_KEYS ".%u", i),
+			fingerprint) == 0)
+			return KEY_USE_OLD;
+	return KEY_USE_OTHER;
+}
+
+char *
+old_keys_line(const struct ctl *ctl, const char *more, const char *less)
+{
+	GString *line = g_string_new(OLD_KEYS " = [");
+	const char *comma = "";
+
+	for (guint i = 0; i < options_count(ctl->options, OLD_KEYS); i++) {
+		const char *key = options_text(ctl->options, OLD_KEYS ".%u", i);
+
+		if (less && g_ascii_strcasecmp(key, less) == 0)
+			continue;
+		g_string_append_printf(line, "%s \"%s\"", comma, key);
+		comma = ",";
+	}
+	if (key_use_of(ctl, more) != KEY_USE_OLD)
+		g_string_append_printf(line, "%s \"%s\"", comma, more);
+	return g_string_free(g_string_append(line, " ]"), FALSE);
+}
+
+char *
+key_named(struct ctl *ctl, const char *word)
+{
+	GString *name = g_string_new(NULL);
+
+	if (g_str_has_prefix(word, "0x"))
+		word += 2;
+	for (const char *p = word; *p; p++)
+		if (*p != ' ')
+			g_string_append_c(name, g_ascii_toupper(*p));
+	if ((name->len == 40 || name->len == 64) &&
+	    strspn(name->str, "0123456789ABCDEF") == name->len)
+		return g_string_free(name, FALSE);
+	g_string_free(name, TRUE);
+	ctl_fail(ctl, EX_USAGE, word, "no fingerprint: all its 40 hexadecimal digits are needed");
+	return NULL;
+}
+
+/* ---- keys.home ------------------------------------------------------------------------ */
 
 static void
 free_info(gpointer info)
@@ -25,10 +92,28 @@ free_info(gpointer info)
 	key_info_free(info);
 }
 
-/* As root, for the user the roles run as: gpg refuses a home of somebody else. */
-static int
-make_home(struct ctl *ctl, const char *home)
+int
+keys_own(struct ctl *ctl, const char *fingerprint, GPtrArray **out)
 {
+	g_autoptr(GError) error = NULL;
+	struct stat st;
+
+	*out = NULL;
+	if (stat(keys_home(ctl), &st) != 0 && errno == ENOENT) {
+		*out = g_ptr_array_new_with_free_func(free_info);
+		return EX_OK;
+	}
+	crypto_init();
+	if (key_list(keys_home(ctl), fingerprint, false, out, &error) == DONE)
+		return EX_OK;
+	return ctl_fail_error(ctl, "keys.home", &error);
+}
+
+/* As root, for the user the roles run as: gpg refuses a home of somebody else. */
+int
+keys_home_make(struct ctl *ctl)
+{
+	const char *home = keys_home(ctl);
 	gint64 uid, gid;
 	g_autoptr(GError) error = NULL;
 	struct stat st;
@@ -43,31 +128,58 @@ make_home(struct ctl *ctl, const char *home)
 	return EX_OK;
 }
 
+/* ---- key generate --------------------------------------------------------------------- */
+
+/* gpg leaves the revocation certificate beside the key it revokes: whoever copies the home has
+ * both.  Printed once is enough; with the secret key another can be made.  Is it gone? */
+static bool
+remove_revocation(const char *home, const char *fingerprint)
+{
+	g_autofree char *name = g_strconcat(fingerprint, ".rev", NULL);
+	g_autofree char *path = g_build_filename(home, "openpgp-revocs.d", NULL);
+	int folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool gone = folder >= 0 && (unlinkat(folder, name, 0) == 0 || errno == ENOENT);
+
+	if (folder >= 0)
+		close(folder);
+	return gone;
+}
+
+static void
+put_generated(struct ctl *ctl, json_t *out, const char *fingerprint, const char *revocation)
+{
+	g_autofree char *line = g_strdup_printf("hotline.key = \"%s\"", fingerprint);
+	g_autofree char *file = g_strdup_printf("%s/openpgp-revocs.d/%s.rev", keys_home(ctl),
+		fingerprint);
+	bool gone = remove_revocation(keys_home(ctl), fingerprint);
+
+	put_text(out, "fingerprint", fingerprint);
+	put_text(out, "address", ctl->address);
+	put_time(out, "expires", ctl->now + ctl->expire * 86400000);
+	put_text(out, "configuration", line);
+	put_text(out, "revocation", revocation);
+	put_text(out, "revocation_left", gone ? NULL : file);
+}
+
 int
 run_key_generate(struct ctl *ctl, json_t *out)
 {
-	const char *home = home_of(ctl), *own = options_text(ctl->options, "hotline.address");
 	const char *team = options_text(ctl->options, "hotline.name.vi");
-	g_autofree char *fingerprint = NULL, *revocation = NULL, *line = NULL;
+	g_autofree char *fingerprint = NULL, *revocation = NULL;
 	g_autoptr(GError) error = NULL;
-	int status = home ? make_home(ctl, home) : ctl_fail(ctl, EX_CONFIG, "keys.home", "not set");
+	int status = keys_home_make(ctl);
 
 	if (status != EX_OK)
 		return status;
 	if (!ctl->name)
 		ctl->name = team ? team : "";
 	if (!ctl->address)
-		ctl->address = own;
+		ctl->address = options_text(ctl->options, "hotline.address");
 	crypto_init();
-	if (key_generate(home, ctl->name, ctl->address, ctl->expire, &fingerprint, &revocation,
-		&error) != DONE)
+	if (key_generate(keys_home(ctl), ctl->name, ctl->address, ctl->expire, &fingerprint,
+		&revocation, &error) != DONE)
 		return ctl_fail_error(ctl, "key generate", &error);
-	line = g_strdup_printf("hotline.key = \"%s\"", fingerprint);
-	put_text(out, "fingerprint", fingerprint);
-	put_text(out, "address", ctl->address);
-	put_time(out, "expires", ctl->now + ctl->expire * 86400000);
-	put_text(out, "configuration", line);
-	put_text(out, "revocation", revocation);
+	put_generated(ctl, out, fingerprint, revocation);
 	return EX_OK;
 }
 
@@ -78,116 +190,15 @@ print_key_generate(const json_t *out)
 		{ "fingerprint", "Fingerprint" }, { "address", "Address" },
 		{ "expires", "Expires" },
 	};
+	const json_t *left = json_object_get(out, "revocation_left");
 
 	print_fields(out, fields, G_N_ELEMENTS(fields));
 	print_line("\nPut into the configuration (in hotline = { ... }):\n    key = \"%s\";",
 		json_string_value(json_object_get(out, "fingerprint")));
 	print_line("\nRevocation certificate; keep it on paper, away from this machine:\n%s",
 		json_string_value(json_object_get(out, "revocation")));
-}
-
-/* ---- list, show ----------------------------------------------------------------------- */
-
-static void
-put_key(struct ctl *ctl, json_t *object, const struct key_info *info)
-{
-	gint64 days = days_until(info->expires, ctl->now);
-	const char *own = options_text(ctl->options, "hotline.key");
-
-	put_text(object, "fingerprint", info->fingerprint);
-	put_text(object, "user_id", info->user_id);
-	put_text(object, "algorithm", info->algorithm);
-	put_time(object, "created", info->created);
-	put_time(object, "expires", info->expires);
-	if (info->expires < 0)
-		put_text(object, "days_left", NULL);
+	if (json_is_string(left))
+		print_line("It also lies in %s: remove it.", json_string_value(left));
 	else
-		put_int(object, "days_left", days);
-	put_bool(object, "revoked", info->revoked);
-	put_bool(object, "expired", info->expired);
-	put_bool(object, "secret", info->has_secret);
-	put_bool(object, "can_sign", info->can_sign);
-	put_bool(object, "can_encrypt", info->can_encrypt);
-	put_bool(object, "hotline", own && g_ascii_strcasecmp(own, info->fingerprint) == 0);
-}
-
-static GPtrArray *
-listed(struct ctl *ctl, const char *fingerprint)
-{
-	GPtrArray *keys = NULL;
-	g_autoptr(GError) error = NULL;
-	const char *home = home_of(ctl);
-	struct stat st;
-
-	if (!home || stat(home, &st) != 0)
-		return g_ptr_array_new_with_free_func(free_info);
-	crypto_init();
-	if (key_list(home, fingerprint, false, &keys, &error) == DONE)
-		return keys;
-	ctl_fail_error(ctl, "keys.home", &error);
-	return NULL;
-}
-
-int
-run_key_list(struct ctl *ctl, json_t *out)
-{
-	g_autoptr(GPtrArray) keys = listed(ctl, NULL);
-	json_t *array = put_array(out, "keys");
-
-	for (guint i = 0; keys && i < keys->len; i++)
-		put_key(ctl, add_object(array), keys->pdata[i]);
-	return keys ? EX_OK : EX_DATAERR;
-}
-
-void
-print_key_list(const json_t *out)
-{
-	static const struct column columns[] = {
-		{ "fingerprint", "FINGERPRINT" }, { "algorithm", "ALGORITHM" },
-		{ "expires", "EXPIRES" }, { "days_left", "DAYS" },
-		{ "hotline", "HOTLINE" }, { "user_id", "USER ID" },
-	};
-
-	print_table(json_object_get(out, "keys"), columns, G_N_ELEMENTS(columns));
-}
-
-int
-run_key_show(struct ctl *ctl, json_t *out)
-{
-	g_autoptr(GPtrArray) keys = listed(ctl, ctl->words[0]);
-	g_autoptr(GBytes) armor = NULL;
-	g_autoptr(GError) error = NULL;
-
-	if (!keys)
-		return EX_DATAERR;
-	if (keys->len != 1)
-		return ctl_fail(ctl, EX_DATAERR, ctl->words[0], keys->len == 0 ? "no such key" :
-			"several keys: give the full fingerprint");
-
-	const struct key_info *info = keys->pdata[0];
-
-	if (key_export(home_of(ctl), info->fingerprint, true, &armor, &error) != DONE)
-		return ctl_fail_error(ctl, info->fingerprint, &error);
-
-	gsize size;
-	const char *data = g_bytes_get_data(armor, &size);
-	g_autofree char *text = g_strndup(data, size);
-
-	put_key(ctl, out, info);
-	put_text(out, "public_key", text);
-	return EX_OK;
-}
-
-void
-print_key_show(const json_t *out)
-{
-	static const struct column fields[] = {
-		{ "fingerprint", "Fingerprint" }, { "user_id", "User id" },
-		{ "algorithm", "Algorithm" }, { "created", "Created" },
-		{ "expires", "Expires" }, { "days_left", "Days left" },
-		{ "revoked", "Revoked" }, { "expired", "Expired" }, { "hotline", "The hotline's" },
-	};
-
-	print_fields(out, fields, G_N_ELEMENTS(fields));
-	print_line("\n%s", json_string_value(json_object_get(out, "public_key")));
+		print_line("It is not kept here.");
 }

@@ -20,7 +20,7 @@ struct balance {
 	struct helper fetch;
 	guint index;			/* of the mailbox */
 	const char *mailbox;
-	char *identity;
+	char *identity, *first;		/* of this folder, and of the first one */
 	gint64 last_good;		/* ms; -1 */
 	guint64 unexplained;
 	json_t *items;
@@ -123,6 +123,8 @@ compare_page(struct balance *balance, const char *folder, char **after, GError *
 		return fail(error, LATER, "%s: %s", folder, why);
 	g_free(balance->identity);
 	balance->identity = g_strdup(identity);
+	if (!balance->first)
+		balance->first = g_strdup(identity);
 	g_clear_pointer(after, g_free);
 	while (g_variant_iter_next(items, "(&sxt)", &uid, &arrived, &size)) {
 		compare_item(balance, folder, uid, arrived);
@@ -211,13 +213,17 @@ static enum outcome
 compare_server(struct balance *balance, json_t *object, GError **error)
 {
 	g_autoptr(GPtrArray) folders = folders_of(balance);
+	bool is_imap = g_strcmp0(options_text(balance->ctl->options, "mailboxes.%u.type",
+		balance->index), "imap") == 0;
 	enum outcome how = helper_start(balance->ctl, ROLE_FETCH, balance->index, &balance->fetch,
 		error);
 
 	if (how != DONE)
 		return how;
+	/* In the done folder of an IMAP server mails have other names than their rows: there is
+	 * nothing to compare, and a mail that lies there was moved by us or by a person. */
 	for (guint i = 0; i < folders->len && how == DONE; i++)
-		if (folders->pdata[i])
+		if (folders->pdata[i] && (!is_imap || i + 1 < folders->len))
 			how = compare_folder(balance, folders->pdata[i], error);
 	if (how == DONE)
 		how = put_unwatched(balance, folders, object, error);
@@ -277,11 +283,12 @@ put_mailbox(struct ctl *ctl, json_t *array, guint index)
 	/* The server first: what the daemon takes in meanwhile has its row when we look for it. */
 	enum outcome how = compare_server(&balance, object, &error);
 
-	put_text(object, "identity", balance.identity);
+	put_text(object, "identity", balance.first);
 	put_accounted(&balance, object);
 	put_int(object, "unexplained", (gint64) balance.unexplained);
 	json_object_set_new(object, "unexplained_items", balance.items);
 	g_free(balance.identity);
+	g_free(balance.first);
 	if (how == DONE)
 		return EX_OK;
 	return ctl_fail(ctl, EX_UNAVAILABLE, balance.mailbox, "%s", error->message);

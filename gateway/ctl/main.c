@@ -7,11 +7,13 @@
  */
 #include "ctl/ctl.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #ifndef SYSCONFDIR
 #define SYSCONFDIR "/etc"
@@ -33,8 +35,10 @@ enum {
 	TAKES_STATE	= 1 << 2,
 	TAKES_ALL	= 1 << 3,
 	TAKES_TO	= 1 << 4,
-	TAKES_KEY	= 1 << 5,	/* --name --address --expire */
+	TAKES_KEY	= 1 << 5,	/* --name --expire */
 	TAKES_ALWAYS	= 1 << 6,
+	TAKES_ADDRESS	= 1 << 7,
+	TAKES_SINCE	= 1 << 8,	/* --since --silent */
 };
 
 static struct ctl call = { .limit = LIMIT_STANDARD, .expire = EXPIRE_STANDARD,
@@ -67,13 +71,16 @@ static const struct known {
 	{ "all", NULL, 0, TAKES_ALL, FLAG(call.all), "closed ones too" },
 	{ "to", "DIR", 0, TAKES_TO, TEXT(call.to), "a new or empty directory" },
 	{ "name", "NAME", 0, TAKES_KEY, TEXT(call.name), "name in the user id" },
-	{ "address", "ADDR", 0, TAKES_KEY, TEXT(call.address), "address in the user id" },
+	{ "address", "ADDR", 0, TAKES_ADDRESS, TEXT(call.address),
+		"address in the user id, or of the one correspondent" },
+	{ "since", "TIME", 0, TAKES_SINCE, TEXT(call.since), "2026-11-01 or RFC 3339" },
+	{ "silent", NULL, 0, TAKES_SINCE, FLAG(call.silent), "without acknowledgements" },
 	{ "expire", "DAYS", 0, TAKES_KEY, NUMBER(call.expire, EXPIRE_MOST), "days valid (730)" },
 };
 
 /* ---- verbs ---------------------------------------------------------------------------------- */
 
-enum { NEEDS_NOTHING, NEEDS_CONFIGURATION, NEEDS_STORE };
+enum { NEEDS_NOTHING, NEEDS_CONFIGURATION, NEEDS_STORE_IF_ANY, NEEDS_STORE };
 
 static const struct verb_row {
 	const char *noun, *verb, *arguments;
@@ -113,12 +120,26 @@ static const struct verb_row {
 	{ "receipt", "verify", "FILE|-", 1, 0, NEEDS_STORE,
 		run_receipt_verify, print_receipt_verify,
 		"the ticket whose receipt a sender's own copy matches" },
-	{ "key", "generate", "", 0, TAKES_KEY, NEEDS_CONFIGURATION, run_key_generate,
-		print_key_generate, "a new key for the hotline" },
-	{ "key", "list", "", 0, 0, NEEDS_CONFIGURATION, run_key_list, print_key_list,
-		"our own keys" },
-	{ "key", "show", "FINGERPRINT", 1, 0, NEEDS_CONFIGURATION, run_key_show, print_key_show,
+	{ "mailbox", "adopt", "NAME", 1, TAKES_SINCE, NEEDS_CONFIGURATION, run_mailbox_adopt,
+		print_mailbox_adopt, "take in older mail that was left in place" },
+	{ "key", "generate", "", 0, TAKES_KEY | TAKES_ADDRESS, NEEDS_CONFIGURATION,
+		run_key_generate, print_key_generate, "a new key for the hotline" },
+	{ "key", "list", "", 0, TAKES_LIST, NEEDS_STORE_IF_ANY, run_key_list, print_key_list,
+		"our own keys, those of parties, and those that came by mail" },
+	{ "key", "show", "FINGERPRINT", 1, 0, NEEDS_STORE_IF_ANY, run_key_show, print_key_show,
 		"one key, with its public part" },
+	{ "key", "check", "", 0, 0, NEEDS_CONFIGURATION, run_key_check, print_check,
+		"are all keys usable?  exit 1 if one is not" },
+	{ "key", "import", "FILE|-", 1, 0, NEEDS_CONFIGURATION, run_key_import, print_key_import,
+		"a secret key of ours into keys.home" },
+	{ "key", "enrol", "FILE|-", 1, 0, NEEDS_CONFIGURATION, run_key_enrol, print_key_enrol,
+		"a party's certificate into keys.certificates" },
+	{ "key", "retire", "FINGERPRINT", 1, 0, NEEDS_CONFIGURATION, run_key_retire,
+		print_key_retire, "how to let a key of ours decrypt only" },
+	{ "key", "forget", "FINGERPRINT", 1, TAKES_ADDRESS, NEEDS_CONFIGURATION, run_key_forget,
+		print_key_forget, "use a certificate that came by mail no more" },
+	{ "key", "accept", "FINGERPRINT", 1, TAKES_ADDRESS, NEEDS_CONFIGURATION, run_key_accept,
+		print_key_accept, "use a changed certificate that came by mail" },
 };
 
 /* ---- errors --------------------------------------------------------------------------- */
@@ -455,6 +476,13 @@ need_configuration(void)
 	return ctl_fail(&call, EX_CONFIG, "configuration", "%s", all);
 }
 
+/* Only "there is none" is none: a store that cannot be seen is an error. */
+static bool
+has_store(void)
+{
+	return access(options_text(call.options, "store.path"), F_OK) == 0 || errno != ENOENT;
+}
+
 static int
 need_store(void)
 {
@@ -481,7 +509,8 @@ verb_run(const struct verb_row *row)
 	call.now = clock_now();
 	if (row->needs >= NEEDS_CONFIGURATION)
 		status = need_configuration();
-	if (status == EX_OK && row->needs >= NEEDS_STORE)
+	if (status == EX_OK && (row->needs == NEEDS_STORE ||
+	    (row->needs == NEEDS_STORE_IF_ANY && has_store())))
 		status = need_store();
 	if (status == EX_OK)
 		status = row->run(&call, out);

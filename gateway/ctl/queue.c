@@ -216,8 +216,8 @@ take_answer(struct ctl *ctl, json_t *out, struct frame *frame)
 	return ctl->error_what && status == EX_OK ? EX_PROTOCOL : (int) status;
 }
 
-static int
-ask_daemon(struct ctl *ctl, const char *const *words, json_t *out)
+int
+daemon_ask(struct ctl *ctl, const char *const *words, json_t *out)
 {
 	const char *path = options_text(ctl->options, "control.socket");
 	int fd = daemon_connect(ctl);
@@ -252,7 +252,7 @@ run_hold_retry(struct ctl *ctl, json_t *out)
 
 	if (!is_id(ctl, ctl->words[0]))
 		return EX_USAGE;
-	return ask_daemon(ctl, words, out);
+	return daemon_ask(ctl, words, out);
 }
 
 void

@@ -15,6 +15,7 @@
 #define DAY_MS		G_GINT64_CONSTANT(86400000)
 #define KEY_DAYS_LEAST	14
 #define POLLS_MISSED	3
+#define ATTEMPTS_QUIET	2	/* of an outgoing mail, before somebody is told */
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "unknown"
@@ -111,6 +112,20 @@ put_mailboxes(struct look *look)
 
 /* ---- outbox --------------------------------------------------------------------------- */
 
+/* What the way out said last of the mail that has waited longest. */
+static void
+put_refusal(struct look *look, json_t *outbox)
+{
+	g_autoptr(GPtrArray) rows = outgoing_list(look->ctl->store, OUT_PROTECTED, 1, NULL);
+	const struct outgoing *row = rows->len > 0 ? rows->pdata[0] : NULL;
+	bool waits = row && row->reason && row->attempts >= ATTEMPTS_QUIET;
+
+	put_text(outbox, "refusal", row ? row->reason : NULL);
+	if (waits)
+		attend(look, "outgoing mail waits after %u attempts: %s", row->attempts,
+			row->reason);
+}
+
 static void
 put_outbox(struct look *look)
 {
@@ -126,6 +141,8 @@ put_outbox(struct look *look)
 		put_text(outbox, "age_seconds", NULL);
 	else
 		put_int(outbox, "age_seconds", (look->ctl->now - oldest) / 1000);
+
+	put_refusal(look, outbox);
 
 	guint64 held = outgoing_count(store, OUT_HELD);
 

@@ -12,6 +12,8 @@
 
 /* What the mail is, and why in one line (g_free()). */
 enum kind classify(const struct site *, const struct letter *, const struct verdict *, char **why);
+/* A folder servers and people put junk into, by its last name; Vietnamese or English, any case. */
+bool folder_is_junk(const char *folder);
 /* May it be acknowledged at all (RFC 3834; own addresses, role addresses of mail systems, no single From)?
  * why: g_free().  `inspect` prints both. */
 bool acknowledgeable(const struct site *, enum kind, const struct letter *, const struct verdict *, char **why);
@@ -58,6 +60,7 @@ struct facts {
 	struct id twin_ticket;		/* its ticket or null */
 	bool same_message_id;		/* an earlier mail had this Message-ID and another body */
 	bool silent;			/* taken in without acknowledgement (adopt --silent, observe) */
+	bool from_junk;			/* the server had put it into its folder for junk */
 	enum thread_proof proof;	/* strongest clue that led to a ticket */
 	struct id ticket;		/* that ticket, or null */
 	char *ticket_number;
@@ -126,6 +129,7 @@ char *policy_print(void);
 /* Subject of the outer header of an encrypted mail: "[NBH-2026-000123] " and fixed words for its kind; g_free(). */
 char *outer_subject_make(const char *ticket_number, const char *template);
 #define T03_DELAY_MS 10000
+bool template_is_receipt(const char *template);	/* answers a mail by itself; no deadline of the law hangs on it */
 /* When a mail may leave, ms: T03 exactly T03_DELAY_MS after we received what it answers, so that the pace of the
  * answer does not tell how far an attempt at opening came; all others now. */
 gint64 template_send_at(const char *template, gint64 received_by_us, gint64 now);

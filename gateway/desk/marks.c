@@ -166,3 +166,20 @@ attachment_count(const struct letter *letter)
 	}
 	return n;
 }
+
+/* ---- folders -------------------------------------------------------------------------------- */
+
+bool
+folder_is_junk(const char *folder)
+{
+	static const char *const names[] = { "junk", "spam", "bulk", "junk e-mail", "junk email",
+		"junk mail", "bulk mail", "thu rac", "rac" };
+	const char *last = strrchr(folder, '/');
+	g_autofree char *folded = fold_text(last ? last + 1 : folder);
+	const char *name = strrchr(folded, '.');
+
+	for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+		if (strcmp(name ? name + 1 : folded, names[i]) == 0)
+			return true;
+	return false;
+}

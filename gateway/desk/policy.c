@@ -87,6 +87,12 @@ static const struct row {
 	{ ANY, ANY, ANY, PROTECTION_CONTENT_FREE, "T38", "no other row allows more" },
 };
 
+bool
+template_is_receipt(const char *template)
+{
+	return class_bit(template) != OTHER;
+}
+
 enum protection_word
 policy_choose(const char *template, enum encryption answered, bool has_key,
 	const char **template_out, const char **why)

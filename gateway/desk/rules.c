@@ -27,6 +27,8 @@
 	X(DUE,		"due")		/* no receipt on this ticket within receipt_interval */ \
 	X(SILENT,	"silent")	\
 	X(OBSERVE,	"observe")	\
+	X(JUNK,		"junk")		/* from a folder for junk */ \
+	X(UNPROVEN,	"unproven")	/* no good signature */ \
 	X(UNANSWERABLE,	"unanswerable")	/* acknowledgeable() says no */ \
 	X(ACKNOWLEDGED,	"acknowledged")	\
 	X(STILL,	"still")	/* decided again, and sealed as before */ \
@@ -142,6 +144,8 @@ static const struct rule rules[] = {
 	/* What a person should be told about it. */
 	{ REMARK, OPENS | NAMED, NOTHING, NOTHING, {
 		NOTED("hint", "names ticket", BY_TICKET) } },
+	{ REMARK, JUNK, TWIN | STILL, NOTHING, {
+		NOTED("from-junk", "the server had put it into its folder for junk", FIXED) } },
 	{ REMARK, SAME_ID, TWIN | STILL, NOTHING, {
 		NOTED("same-message-id", "same Message-ID as an earlier mail, other body",
 			FIXED) } },
@@ -159,6 +163,8 @@ static const struct rule rules[] = {
 		UNANSWERED("taken in silently", FIXED) } },
 	{ ANSWER, UNANSWERABLE, NOTHING, NOTHING, {
 		UNANSWERED("", BY_ANSWER) } },
+	{ ANSWER, JUNK | UNPROVEN, NOTHING, NOTHING, {
+		UNANSWERED("from a folder for junk, and without a good signature", FIXED) } },
 	{ ANSWER, OPENS | ACKNOWLEDGED, NOTHING, NOTHING, {
 		UNANSWERED("this ticket has its acknowledgement", FIXED) } },
 	{ ANSWER, OPENS | FORGED, NOTHING, NOTHING, {
@@ -288,7 +294,11 @@ claims_of_content(const struct decision *d)
 	bool worth = sealed || attachment_count(d->letter) > 0 || is_form(d->letter) ||
 		d->verdict->signature == SIGNATURE_TRUSTED;
 
-	return claim_if(sealed, SEALED) | claim_if(worth, WORTH) | claim_if(is_listed(d), LISTED) |
+	enum signature s = d->verdict->signature;
+	bool is_proven = s == SIGNATURE_TRUSTED || s == SIGNATURE_UNKNOWN_KEY;
+
+	return claim_if(!is_proven, UNPROVEN) | claim_if(sealed, SEALED) |
+		claim_if(worth, WORTH) | claim_if(is_listed(d), LISTED) |
 		claim_if(answer_is_diverted(d->site, d->letter, d->verdict), FORGED) |
 		claim_if(d->letter->notes->len > 0, AMBIGUOUS) |
 		claim_if(d->letter->truncated, TRUNCATED);
@@ -304,6 +314,7 @@ claims_of_facts(const struct decision *d, gint64 now)
 
 	return claim_if(twin, TWIN) | claim_if(f->same_message_id, SAME_ID) |
 		claim_if(f->silent, SILENT) | claim_if(d->site->observe, OBSERVE) |
+		claim_if(f->from_junk, JUNK) |
 		claim_if(f->acknowledged, ACKNOWLEDGED) | claim_if(due, DUE);
 }
 

@@ -54,11 +54,7 @@ text(const struct checking *c, const char *path)
 static const struct {
 	const char *name, *harmless, *what;
 } later[] = {
-	{ "mailboxes[].type",		"maildir",	": only maildir" },
-	{ "submission.type",		"maildir",	": only maildir" },
 	{ "mailboxes[].done_keep",	"-1",		": only \"forever\"" },
-	{ "submission.per_minute",	"0",		": only 0" },
-	{ "submission.per_day",		"0",		": only 0" },
 	{ "hotline.smime_key",		"",		"" },
 	{ "hotline.smime_old_keys",	NULL,		"" },
 	{ "authserv_ids",		NULL,		"" },
@@ -115,6 +111,8 @@ check_server(struct checking *c, const char *group)
 {
 	const char *type = options_text(c->options, "%s.type", group);
 	g_autofree char *secret = g_strconcat(group, ".password_file", NULL);
+	g_autofree char *token = g_strconcat(group, ".token_command", NULL);
+	g_autofree char *kind = g_strconcat(group, ".type", NULL);
 
 	for (guint i = 0; i < G_N_ELEMENTS(needs); i++)
 		if (g_strcmp0(type, needs[i].type) == 0 &&
@@ -123,8 +121,13 @@ check_server(struct checking *c, const char *group)
 
 			fault(c, path, "is missing, type \"%s\" needs it", type);
 		}
-	if (text(c, secret) != NULL && options_count(c->options, "%s.token_command", group) > 0)
-		fault(c, secret, "and token_command cannot both be given");
+	if (g_strcmp0(type, "pop3") == 0)
+		fault(c, kind, "not yet in this version: not pop3");
+	if (options_text(c->options, "%s.user", group) != NULL && text(c, secret) == NULL)
+		fault(c, secret, "is missing, user needs it");
+	if (g_strcmp0(type, "maildir") != 0 &&
+	    options_count(c->options, "%s.token_command", group) > 0)
+		fault(c, token, "not yet in this version");
 }
 
 /* A Maildir++ folder is a directory named "." and its name. */

@@ -149,13 +149,163 @@ hold_retry(struct hub *hub, const char *const *words, int *exit_code)
 	return json;
 }
 
+/* ---- certificates that came by mail ------------------------------------------------------- */
+
+#define PINS_READ 1000			/* rows of the store at a time */
+#define ADDRESSES_NAMED 5		/* in the journal */
+
+/* What a request about pins is about, and what it meets. */
+struct pin_request {
+	const char *fingerprint, *address;	/* address: NULL: whoever */
+	bool takes_forgotten;
+	guint affected, forgotten, current;
+	GString *addresses;			/* of those affected, the first few */
+};
+
+static void
+pin_match(struct pin_request *request, const struct pin *pin)
+{
+	if (strcmp(pin->fingerprint, request->fingerprint) != 0 ||
+	    (request->address != NULL && g_ascii_strcasecmp(pin->address, request->address) != 0))
+		return;
+	request->forgotten += pin->state == PIN_FORGOTTEN;
+	request->current += pin->state == PIN_CURRENT;
+	if (pin->state == PIN_FORGOTTEN && !request->takes_forgotten)
+		return;
+	if (request->affected++ < ADDRESSES_NAMED)
+		g_string_append_printf(request->addresses, " %s", pin->address);
+}
+
+/* Looked at beforehand: a change that meets no row would end the turn, and with it the hub. */
+static void
+pins_match(struct hub *hub, struct pin_request *request)
+{
+	g_autofree char *after = NULL;
+	guint n = PINS_READ;
+
+	while (n == PINS_READ) {
+		g_autoptr(GPtrArray) pins = pin_list(hub->store, -1, PINS_READ, after);
+
+		n = pins->len;
+		for (guint i = 0; i < n; i++)
+			pin_match(request, pins->pdata[i]);
+		g_clear_pointer(&after, g_free);
+		if (n > 0)
+			after = id_text(((const struct pin *)pins->pdata[n - 1])->id);
+	}
+}
+
+/* Why nothing is to be done; NULL: something is. */
+static const char *
+forget_refusal(const struct pin_request *request)
+{
+	if (request->affected > 0)
+		return NULL;
+	if (request->forgotten > 0)
+		return "it is forgotten already";
+	return request->address != NULL ? "it is not pinned for this address" :
+		"it is pinned for nobody";
+}
+
+static const char *
+accept_refusal(const struct pin_request *request)
+{
+	if (request->affected > 1)
+		return "it is pinned for several addresses: name one with --address";
+	return request->current > 0 ? "it is the current one already" : forget_refusal(request);
+}
+
+static const struct pin_verb {
+	const char *verb, *what, *event, *answer;
+	bool takes_forgotten;
+	const char *(*refusal)(const struct pin_request *);
+	enum outcome (*change)(struct store *, const char *address, const char *fingerprint,
+		GError **error);
+} pin_verbs[] = {
+	/* verb, name in a refusal, event of journal and log, key of the answer, ... */
+	{ "forget", "key forget", "key-forgotten", "forgotten", false, forget_refusal, pin_forget },
+	{ "accept", "key accept", "key-accepted", "accepted", true, accept_refusal, pin_accept },
+};
+
+static bool
+is_fingerprint(const char *text)
+{
+	gsize n = strlen(text);
+
+	return (n == 40 || n == 64) && strspn(text, "0123456789ABCDEF") == n;
+}
+
+static char *
+pin_change(struct hub *hub, const struct pin_verb *verb, const struct pin_request *request)
+{
+	static const struct id nothing = { { 0 } };
+	g_autofree char *why = g_strdup_printf("%s for %u:%s%s", request->fingerprint,
+		request->affected, request->addresses->str,
+		request->affected > ADDRESSES_NAMED ? " ..." : "");
+	g_autoptr(GError) error = NULL;
+
+	hub_must(verb->change(hub->store, request->address, request->fingerprint, &error), &error,
+		verb->what);
+	hub_journal(hub, nothing, nothing, verb->event, why);
+	log_event(LOG_NOTICE, verb->event, "fingerprint=%s correspondents=%u",
+		request->fingerprint, request->affected);
+	return g_strdup_printf("{\"version\":1,\"%s\":\"%s\",\"correspondents\":%u}",
+		verb->answer, request->fingerprint, request->affected);
+}
+
+static char *
+pin_decide(struct hub *hub, const struct pin_verb *verb, const char *const *words, int *exit_code)
+{
+	g_autoptr(GString) addresses = g_string_new(NULL);
+	struct pin_request request = { .fingerprint = words[2], .address = words[3],
+		.takes_forgotten = verb->takes_forgotten, .addresses = addresses };
+	const char *why = "no full fingerprint";
+
+	if (is_fingerprint(request.fingerprint)) {
+		pins_match(hub, &request);
+		why = verb->refusal(&request);
+	}
+	if (why == NULL)
+		return pin_change(hub, verb, &request);
+	*exit_code = EX_DATAERR;
+	return control_refusal(verb->what, why);
+}
+
+/* key forget|accept FINGERPRINT [ADDRESS] */
+static char *
+key_decide(struct hub *hub, const char *const *words, int *exit_code)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(pin_verbs); i++)
+		if (strcmp(words[1], pin_verbs[i].verb) == 0)
+			return pin_decide(hub, &pin_verbs[i], words, exit_code);
+	return NULL;
+}
+
+/* mailbox adopt NAME SINCE_MS silent|answered */
+static char *
+mailbox_adopt(struct hub *hub, const char *const *words, int *exit_code)
+{
+	gint64 since;
+
+	if (g_ascii_string_to_signed(words[3], 10, 0, G_MAXINT64, &since, NULL))
+		return intake_adopt(hub, words[2], since, strcmp(words[4], "silent") == 0,
+			exit_code);
+	*exit_code = EX_USAGE;
+	return control_refusal("mailbox adopt", "no time");
+}
+
 static const struct {
 	const char *noun, *verb;
 	guint n_words;
 	char *(*run)(struct hub *, const char *const *words, int *exit_code);
 } requests[] = {
-	/* noun    verb     words  what is done */
-	{ "hold",  "retry", 3,     hold_retry },
+	/* noun    verb      words  what is done */
+	{ "hold",  "retry",  3,     hold_retry },
+	{ "key",   "forget", 3,     key_decide },
+	{ "key",   "forget", 4,     key_decide },
+	{ "key",   "accept", 3,     key_decide },
+	{ "key",   "accept", 4,     key_decide },
+	{ "mailbox", "adopt", 5,    mailbox_adopt },
 };
 
 void

@@ -128,7 +128,8 @@ facts_gather(struct hub *hub, const struct mail *mail, const struct letter *lett
 	facts->sha256 = g_strdup(mail->sha256);
 	facts->received = mail_came(mail);
 	facts->last_receipt = -1;
-	facts->silent = hub->site->observe;
+	facts->silent = hub->site->observe || mail->silent;
+	facts->from_junk = mail->folder != NULL && folder_is_junk(mail->folder);
 	facts->acknowledged = is_acknowledged(hub, mail);
 	facts->again = mail->kind >= 0;
 	facts->earlier = mail->ticket;

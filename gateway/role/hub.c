@@ -172,8 +172,12 @@ static const struct {
 static void
 frame_handle(struct hub *hub, struct link *link, struct frame *frame)
 {
+	/* Each of several requests on their way has its own time, which begins with the answer to
+	 * the one before. */
 	if (peer_pending(link->peer) == 0)
 		link->deadline = -1;
+	else if (link->patience > 0)
+		link->deadline = hub->now + link->patience;
 	for (guint i = 0; i < G_N_ELEMENTS(handlers); i++)
 		if ((int)handlers[i].verb == frame->verb) {
 			handlers[i].handle(hub, link, frame);

@@ -25,7 +25,8 @@
 	X(END,        "end")		/* an unexplained end */ \
 	X(REFUND,     "refund")		/* an orderly stop took the attempt back */ \
 	X(RETRY,      "retry")		/* a person says: again */ \
-	X(KEY,        "key")		/* sealed, and a key of ours arrived: read once more */
+	X(KEY,        "key")		/* sealed, and a key of ours arrived: read once more */ \
+	X(ADOPT,      "adopt")		/* left in place before, and taken in now */
 #define WORDS_ENUM_MAIL_EVENT(n, w) MAIL_EVENT_##n,
 WORDS(mail_event, MAIL_EVENT, MAIL_EVENT_LIST)
 
@@ -63,6 +64,7 @@ struct link {
 	guint index, generation;
 	struct peer *peer;
 	gint64 deadline;		/* of what it was asked, ms; -1: nothing asked */
+	gint64 patience;		/* with each answer of the last request's kind, ms */
 	bool closed;			/* hung up; its GONE is still to come */
 	bool dropped;			/* to be freed after this turn */
 	bool overdue;			/* past its deadline or broke the rules: its end counts */
@@ -165,6 +167,7 @@ void intake_listed(struct hub *, struct link *, struct frame *);
 void intake_taken(struct hub *, struct link *, struct frame *);
 void intake_settled(struct hub *, struct link *, struct frame *);
 void intake_gone(struct hub *, guint index, const char *cause);
+char *intake_adopt(struct hub *, const char *mailbox, gint64 since, bool silent, int *exit_code);
 
 /* ---- job.c, decide.c ----------------------------------------------------- */
 

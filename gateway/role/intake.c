@@ -35,6 +35,7 @@ intake_free(void *data)
 	g_queue_clear_full(&box->wanted, wanted_free);
 	g_queue_clear_full(&box->taking, wanted_free);
 	g_ptr_array_unref(box->folders);
+	g_ptr_array_unref(box->cursors);
 	g_array_unref(box->settling);
 	mailbox_free(box->row);
 	g_free(box->name);
@@ -45,7 +46,7 @@ intake_free(void *data)
 }
 
 static struct intake *
-intake_new(const struct hub *hub, guint index)
+intake_new(struct hub *hub, guint index)
 {
 	struct intake *box = g_new0(struct intake, 1);
 	const struct options *options = hub->options;
@@ -63,7 +64,10 @@ intake_new(const struct hub *hub, guint index)
 			"mailboxes.%u.folders.%u", index, i)));
 	if (box->folders->len == 0)
 		g_ptr_array_add(box->folders, g_strdup("INBOX"));
+	box->cursors = g_ptr_array_new_with_free_func(g_free);
+	g_ptr_array_set_size(box->cursors, (gint)box->folders->len);
 	box->row = mailbox_get(hub->store, box->name);
+	intake_adopt_read(hub, box);
 	return box;
 }
 
@@ -118,6 +122,7 @@ intake_failed(struct hub *hub, struct intake *box, const char *why)
 	g_autofree char *quoted = log_quote(why);
 
 	log_event(LOG_WARNING, "poll-failed", "mailbox=%s why=%s", box->name, quoted);
+	intake_cursors_forget(box);
 	g_queue_clear_full(&box->wanted, wanted_free);
 	g_queue_clear_full(&box->taking, wanted_free);
 	box->failed = true;
@@ -151,6 +156,26 @@ list_ask(struct hub *hub, struct intake *box, struct link *link)
 		box->after != NULL ? box->after : "", (guint32)PAGE), NULL, 0, ANSWER_MS);
 }
 
+/* IMAP uids only grow: what the last poll was through with is not listed again. */
+static void
+folder_begin(struct intake *box)
+{
+	g_free(box->after);
+	box->after = box->folder < box->folders->len ?
+		g_strdup(box->cursors->pdata[box->folder]) : NULL;
+}
+
+static void
+folder_end(struct intake *box)
+{
+	if (strcmp(box->type, "imap") == 0 && !box->failed && !box->cut) {
+		g_free(box->cursors->pdata[box->folder]);
+		box->cursors->pdata[box->folder] = g_strdup(box->after);
+	}
+	box->folder++;
+	folder_begin(box);
+}
+
 static void
 poll_begin(struct hub *hub, struct intake *box, struct link *link)
 {
@@ -166,7 +191,7 @@ poll_begin(struct hub *hub, struct intake *box, struct link *link)
 	row_put(hub, box);
 	box->folder = 0;
 	box->failed = box->cut = false;
-	g_clear_pointer(&box->after, g_free);
+	folder_begin(box);
 	list_ask(hub, box, link);
 }
 
@@ -188,16 +213,19 @@ leave_in_place(struct hub *hub, struct intake *box, const char *uid, gint64 arri
 		"arrived before the start (adopt_since): left in place, no ticket, no answer");
 }
 
-/* Our copy of the one we know is in the done folder: what lies here is another mail under its
- * name, or a person put it back. */
+/* Is there anything to do with a mail that has its row?  Our copy of it is in the done folder: what
+ * lies here is another mail under its name, or a person put it back.  Or it was left in place, and
+ * is adopted. */
 static bool
-came_again(struct hub *hub, struct id id)
+is_wanted_again(struct hub *hub, const struct intake *box, struct id id, bool *adopts)
 {
 	struct mail *mail = mail_get(hub->store, id);
 	bool moved = mail->moved;
 
+	*adopts = mail->state == MAIL_LEFT && box->adopt_from >= 0 &&
+		mail->arrived >= box->adopt_from;
 	mail_free(mail);
-	return moved;
+	return moved || *adopts;
 }
 
 static void
@@ -205,9 +233,10 @@ item_listed(struct hub *hub, struct intake *box, const char *uid, gint64 arrived
 {
 	struct id known = { { 0 } };
 	struct wanted *wanted;
+	bool adopts = false;
 
 	if (mail_known(hub->store, box->name, box->identity, uid, &known) &&
-	    !came_again(hub, known))
+	    !is_wanted_again(hub, box, known, &adopts))
 		return;
 	if (id_is_null(known) && box->row->floor >= 0 && arrived < box->row->floor) {
 		leave_in_place(hub, box, uid, arrived, size);
@@ -216,6 +245,7 @@ item_listed(struct hub *hub, struct intake *box, const char *uid, gint64 arrived
 	wanted = g_new0(struct wanted, 1);
 	wanted->uid = g_strdup(uid);
 	wanted->known = known;
+	wanted->adopts = adopts;
 	wanted->folder = box->folders->pdata[box->folder];
 	wanted->arrived = arrived;
 	wanted->blob.fd = -1;
@@ -245,7 +275,7 @@ intake_listed(struct hub *hub, struct link *link, struct frame *frame)
 	}
 	g_free(box->identity);
 	box->identity = g_strdup(identity);
-	if (g_strcmp0(box->row->identity, identity) != 0) {
+	if (box->folder == 0 && g_strcmp0(box->row->identity, identity) != 0) {
 		g_free(box->row->identity);
 		box->row->identity = g_strdup(identity);
 		row_put(hub, box);
@@ -310,6 +340,26 @@ put_back(struct hub *hub, struct intake *box, struct wanted *wanted, const char 
 	}
 }
 
+/* Its row is there already. */
+static void
+mail_adopted(struct hub *hub, const struct intake *box, struct wanted *wanted, guint64 size,
+	const char *hex)
+{
+	struct mail *mail = mail_get(hub->store, wanted->known);
+	g_autoptr(GError) error = NULL;
+
+	hub_must(blob_link(hub->store, &wanted->blob, size, &error), &error, "spool");
+	mail->blob = wanted->blob.id;
+	mail->size = size;
+	g_free(mail->sha256);
+	mail->sha256 = g_strdup(hex);
+	mail->kind = -1;
+	mail->silent = box->adopt_silent;
+	job_event(hub, mail, MAIL_EVENT_ADOPT, NULL, mail->silent ? "taken in later, unanswered" :
+		"taken in later");
+	mail_free(mail);
+}
+
 static void
 mail_stored(struct hub *hub, struct intake *box, struct wanted *wanted, guint64 size,
 	const guint8 *sha256)
@@ -318,6 +368,10 @@ mail_stored(struct hub *hub, struct intake *box, struct wanted *wanted, guint64 
 	g_autoptr(GError) error = NULL;
 	g_autofree char *text = NULL;
 
+	if (wanted->adopts) {
+		mail_adopted(hub, box, wanted, size, hex);
+		return;
+	}
 	if (!id_is_null(wanted->known) && put_back(hub, box, wanted, hex))
 		return;
 	struct mail mail = {
@@ -371,6 +425,8 @@ mail_refused(struct hub *hub, struct intake *box, struct wanted *wanted, const c
 	};
 	struct mail *row;
 
+	if (wanted->adopts)
+		return;		/* too large: it stays left in place, as it was */
 	if (!id_is_null(wanted->known)) {
 		if (!refused_anew(hub, box, wanted))
 			return;
@@ -430,10 +486,8 @@ step_taking(struct hub *hub, struct intake *box, struct link *link)
 		take_ask(hub, box, link);
 	if (box->taking.length > 0)
 		return;
-	if (!box->more) {
-		box->folder++;
-		g_clear_pointer(&box->after, g_free);
-	}
+	if (!box->more)
+		folder_end(box);
 	if (box->folder < box->folders->len && !hub->stopping) {
 		list_ask(hub, box, link);
 		return;

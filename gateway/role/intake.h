@@ -15,7 +15,8 @@ enum phase { PHASE_IDLE, PHASE_LISTING, PHASE_TAKING, PHASE_SETTLING };
 
 struct wanted {
 	char *uid;
-	struct id known;		/* the moved mail that had this name before; null: none */
+	struct id known;		/* the moved or left mail that had this name; null: none */
+	bool adopts;			/* it is the left one, and is taken in now */
 	const char *folder;		/* of box->folders */
 	gint64 arrived;
 	struct blob blob;
@@ -28,7 +29,10 @@ struct intake {
 	gint64 next_poll, interval, adopt_since, backoff;
 	guint64 max_size;
 	GPtrArray *folders;
+	GPtrArray *cursors;		/* char * of each: IMAP: nothing up to this uid is wanted */
 	guint folder;
+	gint64 adopt_from;		/* left mail that came since then is taken in; -1: none */
+	bool adopt_silent;
 	char *after, *identity;
 	bool more, failed;
 	bool cut;			/* a stop ended this poll early: it proves nothing */
@@ -42,6 +46,10 @@ struct intake {
 
 /* This poll is over and proves nothing; the next comes after a back-off. */
 void intake_failed(struct hub *, struct intake *, const char *why);
+/* What `mailbox adopt` said of it last. */
+void intake_adopt_read(struct hub *, struct intake *);
+/* The next poll lists everything. */
+void intake_cursors_forget(struct intake *);
 /* Asks for the oldest unmoved mails of one folder; false when there are none. */
 bool settle_ask(struct hub *, struct intake *, struct link *);
 

@@ -65,6 +65,7 @@ static const struct { enum mail_event event; const char *name; } journalled[] = 
 	{ MAIL_EVENT_REFUSED, "held" }, { MAIL_EVENT_LAST_DEATH, "held" },
 	{ MAIL_EVENT_DEATH, "death" }, { MAIL_EVENT_END, "end" },
 	{ MAIL_EVENT_LATER, "later" }, { MAIL_EVENT_RETRY, "retry" }, { MAIL_EVENT_KEY, "key" },
+	{ MAIL_EVENT_ADOPT, "adopted" },
 };
 
 void

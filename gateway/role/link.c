@@ -40,6 +40,7 @@ request_send(struct hub *hub, void *data)
 		request->link->closed = true;
 	}
 	request->link->deadline = hub->now + request->deadline;
+	request->link->patience = request->deadline;
 	g_variant_unref(request->body);
 	for (guint i = 0; i < request->n_fds; i++)
 		close(request->fds[i]);

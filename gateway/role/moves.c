@@ -33,6 +33,7 @@ static const struct {
 	{ MAIL_DECIDING, MAIL_EVENT_REFUND,     MAIL_OPENED   },
 	{ MAIL_HELD,     MAIL_EVENT_RETRY,      MAIL_STORED   },
 	{ MAIL_DECIDED,  MAIL_EVENT_KEY,        MAIL_STORED   },
+	{ MAIL_LEFT,     MAIL_EVENT_ADOPT,      MAIL_STORED   },
 };
 
 static const struct {

@@ -14,8 +14,11 @@
 
 #define JOBS_MAX 8
 #define SENDS 4				/* SEND requests on their way */
-#define SEND_MS 300000
+#define SEND_MS 600000
 #define BACKOFF_MS 5000
+#define MINUTE 60000
+#define DAY (24 * 60 * G_GINT64_CONSTANT(60000))
+#define RECEIPTS_SHARE 80		/* percent of a day's mails; the rest has deadlines */
 #define BACKOFF_MAX (4 * 3600 * G_GINT64_CONSTANT(1000))
 
 void
@@ -130,6 +133,8 @@ out_event(struct hub *hub, struct outgoing *row, enum out_event event, const cha
 	event_count(row, event);
 	row->state = (enum out_state)to;
 	row->next_try = next_try_after(hub, row, event);
+	if (event == OUT_EVENT_ACCEPTED)
+		row->sent = hub->now;
 	if (event == OUT_EVENT_LATE || event == OUT_EVENT_RETRY)
 		drop_protected(hub, row);
 	if (why != NULL || to == OUT_SENT) {
@@ -272,13 +277,24 @@ outbox_protected(struct hub *hub, struct link *link, struct frame *frame)
 
 /* ---- sent ---------------------------------------------------------------- */
 
+/* The null sender (RFC 3834 §3.3), or the configured one: %m in it is the outgoing id, so that a
+ * bounce tells what came back. */
+static char *
+envelope_of(const struct hub *hub, const char *id)
+{
+	const char *envelope = options_text(hub->options, "submission.envelope");
+
+	if (options_bool(hub->options, "submission.null_sender") || envelope == NULL)
+		return g_strdup("");
+	g_auto(GStrv) around = g_strsplit(envelope, "%m", 2);
+	return g_strjoinv(id, around);
+}
+
 /* Takes the row. */
 static void
 send_begin(struct hub *hub, struct outgoing *row, struct link *submit)
 {
-	const char *envelope = options_bool(hub->options, "submission.null_sender") ? "" :
-		options_text(hub->options, "submission.envelope");
-	g_autofree char *name = id_text(row->id);
+	g_autofree char *name = id_text(row->id), *envelope = envelope_of(hub, name);
 	g_autoptr(GError) error = NULL;
 	int fd;
 
@@ -292,7 +308,7 @@ send_begin(struct hub *hub, struct outgoing *row, struct link *submit)
 	}
 	job_add(hub, row, STEP_SEND);
 	hub_request(hub, submit, VERB_SEND, g_variant_new("(sss)", name,
-		envelope != NULL ? envelope : "", row->recipient), &fd, 1, SEND_MS);
+		envelope, row->recipient), &fd, 1, SEND_MS);
 	close(fd);
 }
 
@@ -333,6 +349,54 @@ late_check(struct hub *hub, struct outgoing *row)
 		out_journal(hub, row, "mail-late", "says that it leaves late");
 }
 
+/* ---- budgets (submission.per_minute, per_day) ------------------------------ */
+
+static guint
+under_way(const struct hub *hub)
+{
+	guint n = 0;
+
+	for (guint i = 0; i < hub->out_jobs->len; i++)
+		n += ((const struct out_job *)hub->out_jobs->pdata[i])->step == STEP_SEND;
+	return n;
+}
+
+/* Is there room within this window for one more?  most 0: no bound. */
+static bool
+has_budget(struct hub *hub, gint64 window, guint64 most)
+{
+	return most == 0 ||
+		outgoing_sent_since(hub->store, hub->now - window) + under_way(hub) < most;
+}
+
+/* Receipts leave part of the day to what has a deadline: a flood of reports must not use it up. */
+static guint64
+day_budget(const struct hub *hub, const struct outgoing *row)
+{
+	guint64 most = (guint64)options_int(hub->options, "submission.per_day");
+
+	return template_is_receipt(row->template) ? (most * RECEIPTS_SHARE + 99) / 100 : most;
+}
+
+/* False: its time is put off, and no attempt is counted. */
+static bool
+budget_allows(struct hub *hub, struct outgoing *row)
+{
+	guint64 minute = (guint64)options_int(hub->options, "submission.per_minute");
+	g_autoptr(GError) error = NULL;
+	gint64 wait = 0;
+
+	if (!has_budget(hub, DAY, day_budget(hub, row)))
+		wait = MINUTE;
+	else if (!has_budget(hub, MINUTE, minute))
+		wait = MINUTE / 20;
+	if (wait == 0)
+		return true;
+	row->next_try = hub->now + wait;
+	hub_must(outgoing_put(hub->store, row, &error), &error, "outgoing");
+	return false;
+}
+
 /* True: the row was taken. */
 static bool
 row_try(struct hub *hub, struct outgoing *row)
@@ -346,6 +410,8 @@ row_try(struct hub *hub, struct outgoing *row)
 		compose_begin(hub, job_add(hub, row, STEP_COMPOSE));
 		return true;
 	}
+	if (row->state == OUT_PROTECTED && !budget_allows(hub, row))
+		return false;
 	if (row->state == OUT_PROTECTED && submit != NULL) {
 		send_begin(hub, row, submit);
 		return true;

@@ -37,7 +37,8 @@ WORDS_COLUMN(kind)
 	X("stage",         text,   stage,       NULL) \
 	X("reason",        sealed, reason,      "mail.reason") \
 	X("ticket",        id,     ticket,      NULL) \
-	X("relation",      text,   relation,    NULL)
+	X("relation",      text,   relation,    NULL) \
+	X("silent",        bool,   silent,      NULL)
 
 #define ROW mail
 static const struct column mail_fixed[] = { MAIL_FIXED(COLUMN_ROW) COLUMN_END };

@@ -25,6 +25,7 @@ WORDS_COLUMN(out_state)
 	X("deaths",       uint,   deaths,       NULL) \
 	X("unexplained",  uint,   unexplained,  NULL) \
 	X("next_try",     int,    next_try,     NULL) \
+	X("sent",         int,    sent,         NULL) \
 	X("message_id",   sealed, message_id,   "outgoing.message_id") \
 	X("message_id_digest", digest, message_id, "message-id") \
 	X("in_reply_to",  sealed, in_reply_to,  "outgoing.in_reply_to") \
@@ -221,6 +222,16 @@ outgoing_last(struct store *store, struct id ticket, const char *template)
 	bind_id(&q, ticket);
 	bind_text(&q, template);
 	return one_time(&q);
+}
+
+guint64
+outgoing_sent_since(struct store *store, gint64 ms)
+{
+	g_auto(query_auto) q = query_new(store, "outgoing_sent_since",
+		"SELECT count(*) FROM outgoing WHERE sent > 0 AND sent >= ?");
+
+	bind_int(&q, ms);
+	return query_row(&q) ? (guint64)column_int(&q, 0) : 0;
 }
 
 guint64

@@ -157,12 +157,16 @@ static const char schema_2[] =
 "CREATE INDEX pin_fingerprint ON pin (fingerprint_digest);"
 "CREATE INDEX pin_state ON pin (state, seq);";
 
-/* sealed: encrypted, and could not be opened: read once more when a key arrives.  expires: of the
- * pinned certificate's encryption key, ms, -1 never. */
+/* sealed: encrypted, and could not be opened: read once more when a key arrives.  silent: not
+ * answered.  sent: when the server took it, ms, 0 not yet.  expires: of the pinned certificate's
+ * encryption key, ms, -1 never. */
 static const char schema_3[] =
 "ALTER TABLE mail ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;"
 "UPDATE mail SET sealed = 1 WHERE ticket IN (SELECT id FROM ticket WHERE kind = 'sealed');"
 "CREATE INDEX mail_sealed ON mail (seq) WHERE sealed = 1;"
+"ALTER TABLE mail ADD COLUMN silent INTEGER NOT NULL DEFAULT 0;"
+"ALTER TABLE outgoing ADD COLUMN sent INTEGER NOT NULL DEFAULT 0;"
+"CREATE INDEX outgoing_sent ON outgoing (sent) WHERE sent > 0;"
 "ALTER TABLE pin ADD COLUMN expires INTEGER NOT NULL DEFAULT -1;";
 
 static const struct { int version; const char *sql; } migrations[] = {

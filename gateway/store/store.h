@@ -29,7 +29,7 @@ struct mail {
 	gint64 next_try;		/* ms; -1 when the state is final */
 	char *stage, *reason;		/* when held; reason sealed */
 	struct id ticket;		/* null id: none */
-	char *relation;			/* "first" "reply" "other-sender" "hint" or NULL */
+	char *relation; bool silent;	/* "first" "reply" "other-sender" "hint" or NULL; silent: not answered */
 };
 void mail_free(struct mail *);
 
@@ -57,7 +57,7 @@ struct outgoing {
 	char *values;			/* sealed: what the template gets, as serialized by desk */
 	enum out_state state;
 	guint attempts, deaths, unexplained;
-	gint64 created, next_try;	/* next_try -1: final */
+	gint64 created, next_try, sent;	/* next_try -1: final; sent: accepted, 0 not yet */
 	gint64 received;		/* when the mail it answers came, ms; -1 */
 	char *message_id;		/* without < >; sealed, looked up by keyed digest */
 	char *in_reply_to;		/* sealed; or NULL */
@@ -180,7 +180,7 @@ bool outgoing_by_message_id(struct store *, const char *message_id, struct id *o
 /* Latest creation time of this template for this ticket; -1. */
 gint64 outgoing_last(struct store *, struct id ticket, const char *template);
 /* Mails of these states. */
-guint64 outgoing_count(struct store *, enum out_state);
+guint64 outgoing_count(struct store *, enum out_state); guint64 outgoing_sent_since(struct store *, gint64 ms);
 gint64 outgoing_oldest(struct store *);			/* created of the oldest not final; -1 */
 
 /* ---- journal.c: rows chained by HMAC over digests of payloads kept apart -------------- */

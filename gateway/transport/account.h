@@ -13,11 +13,10 @@ struct account {
 	char *done_folder;
 	struct imap *imap;		/* NULL: none now */
 	char *selected;			/* folder, as asked for; NULL */
-	char *refused;			/* why the last login was; NULL */
-	gint64 try_again;		/* us, monotonic: no login before */
-	GHashTable *sizes;		/* uid text -> guint64, of the pages listed last */
-	GHashTable *inexact;		/* uid text -> guint64: what came, not what was told */
-	GHashTable *moved;		/* uid text -> its uid in the done folder, or "" */
+	/* by account_key(), of a mail: */
+	GHashTable *sizes;		/* guint64, of the pages listed last */
+	GHashTable *inexact;		/* guint64: what came, not what was told */
+	GHashTable *moved;		/* its uid text in the done folder, or "" */
 };
 
 struct uid { guint32 validity, uid; };
@@ -31,6 +30,9 @@ enum outcome account_connect(struct account *, GError **error);
 enum outcome account_select(struct account *, const char *folder, bool *there, GError **error);
 /* The same, unless it is selected already. */
 enum outcome account_enter(struct account *, const char *folder, bool *there, GError **error);
+/* Names a mail of the selected folder.  Its uid alone does not: folders made in the same second
+ * have the same UIDVALIDITY.  g_free(). */
+char *account_key(const struct account *, const char *uid);
 /* Trouble on the way to a mail says nothing about the mail: whatever it was is LATER here. */
 enum outcome only_later(GError **error);
 

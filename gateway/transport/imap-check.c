@@ -16,7 +16,8 @@ check_folder(struct account *account, const char *name, GPtrArray *lines)
 	bool there;
 
 	if (account_select(account, name, &there, &error) != DONE)
-		line_add(lines, "fail: folder %s: %s", name, error->message);
+		line_add(lines, "fail: folder %s: %s: correct mailboxes[].folders, or the rights "
+			"on the server", name, error->message);
 	else if (!there)
 		line_add(lines, "warn: folder %s is not on the server, nothing is watched there: "
 			"make it, or correct mailboxes[].folders", name);
@@ -96,6 +97,7 @@ imap_source_check(const struct source_settings *settings, GPtrArray *lines)
 		check_server(box, settings, lines);
 		source_imap.close(box);
 	} else {
-		line_add(lines, "fail: %s", error->message);
+		line_add(lines, "fail: %s: correct host, port, tls, ca_file, tls_pin, user or "
+			"password_file of the mailbox, or the server", error->message);
 	}
 }

@@ -54,7 +54,9 @@ find(const struct chunk *chunk, guint32 uid)
 static const char *
 copy_of(const struct chunk *chunk, const struct moving *mail)
 {
-	return g_hash_table_lookup(chunk->account->moved, mail->text);
+	g_autofree char *key = account_key(chunk->account, mail->text);
+
+	return g_hash_table_lookup(chunk->account->moved, key);
 }
 
 enum which { ALL, COPIED, NOT_COPIED };
@@ -119,7 +121,7 @@ remember_move(struct account *account, const char *text, guint32 validity, guint
 {
 	if (g_hash_table_size(account->moved) >= MOVED_MOST)
 		g_hash_table_remove_all(account->moved);
-	g_hash_table_replace(account->moved, g_strdup(text),
+	g_hash_table_replace(account->moved, account_key(account, text),
 		uid > 0 ? uid_text(validity, uid) : g_strdup(""));
 }
 

@@ -84,7 +84,8 @@ account_remember_size(struct account *account, const char *uid, guint64 size)
 {
 	if (g_hash_table_size(account->sizes) >= SIZES_MOST)
 		g_hash_table_remove_all(account->sizes);
-	g_hash_table_replace(account->sizes, g_strdup(uid), g_memdup2(&size, sizeof size));
+	g_hash_table_replace(account->sizes, account_key(account, uid),
+		g_memdup2(&size, sizeof size));
 }
 
 /* libetpan reads the literal piece by piece into this. */
@@ -161,7 +162,8 @@ fetch_one(struct account *account, guint32 uid, guint64 bytes, struct taking *ta
 static enum outcome
 size_of(struct account *account, const char *text, guint32 uid, guint64 *out, GError **error)
 {
-	const guint64 *known = g_hash_table_lookup(account->sizes, text);
+	g_autofree char *key = account_key(account, text);
+	const guint64 *known = g_hash_table_lookup(account->sizes, key);
 	struct answer answer = { 0 };
 	enum outcome how;
 
@@ -186,7 +188,8 @@ static enum outcome
 compare_size(struct account *account, const char *text, guint64 told, guint64 came,
 	GError **error)
 {
-	const guint64 *before = g_hash_table_lookup(account->inexact, text);
+	g_autofree char *key = account_key(account, text);
+	const guint64 *before = g_hash_table_lookup(account->inexact, key);
 	bool again = before && *before == came;
 
 	if (told == came)
@@ -198,7 +201,8 @@ compare_size(struct account *account, const char *text, guint64 told, guint64 ca
 	}
 	if (g_hash_table_size(account->inexact) >= SIZES_MOST)
 		g_hash_table_remove_all(account->inexact);
-	g_hash_table_replace(account->inexact, g_strdup(text), g_memdup2(&came, sizeof came));
+	g_hash_table_replace(account->inexact, g_steal_pointer(&key),
+		g_memdup2(&came, sizeof came));
 	return fail(error, LATER, "the server told of %" G_GUINT64_FORMAT " bytes, and gave %"
 		G_GUINT64_FORMAT, told, came);
 }

@@ -52,14 +52,42 @@ drop(struct account *account)
 	g_clear_pointer(&account->selected, g_free);
 }
 
-static bool
-is_refused_still(struct account *account, GError **error)
+/* The login that was refused last, and until when it is not tried again: a server that counts
+ * them may lock the account.  Another password is another login. */
+static struct { char *who, *why; gint64 until; } refused;
+
+static char *
+who(const struct server_settings *server)
 {
-	if (!account->refused || g_get_monotonic_time() >= account->try_again)
+	guint8 digest[DIGEST_SIZE];
+	g_autofree char *hex = NULL;
+	const char *password = server->password ? server->password : "";
+
+	digest_bytes(password, strlen(password), digest);
+	hex = digest_hex(digest);
+	return g_strdup_printf("%s %u %s %s", server->host, server->port, server->user, hex);
+}
+
+static bool
+is_refused_still(const struct server_settings *server, GError **error)
+{
+	g_autofree char *me = who(server);
+
+	if (g_strcmp0(refused.who, me) != 0 || g_get_monotonic_time() >= refused.until)
 		return false;
 	fail(error, NEVER, "%s (not tried again for %d s, so that the account is not locked)",
-		account->refused, REFUSED_WAIT);
+		refused.why, REFUSED_WAIT);
 	return true;
+}
+
+static void
+remember_refusal(const struct server_settings *server, const char *why)
+{
+	g_free(refused.who);
+	g_free(refused.why);
+	refused.who = who(server);
+	refused.why = g_strdup(why);
+	refused.until = g_get_monotonic_time() + (gint64) REFUSED_WAIT * G_USEC_PER_SEC;
 }
 
 /* Logged in, as far as we know. */
@@ -67,26 +95,23 @@ enum outcome
 account_connect(struct account *account, GError **error)
 {
 	g_autoptr(GError) why = NULL;
-	bool refused = false;
+	bool was_refused = false;
 	enum outcome how;
 
 	if (account->imap && !imap_is_over(account->imap))
 		return DONE;
 	drop(account);
-	if (is_refused_still(account, error))
+	if (is_refused_still(&account->server, error))
 		return NEVER;
-	g_clear_pointer(&account->refused, g_free);
-	how = imap_open(&account->server, &account->imap, &refused, &why);
+	how = imap_open(&account->server, &account->imap, &was_refused, &why);
 	if (how == DONE) {
 		how = imap_make(account->imap, account->done_folder, &why);
 		if (how == DONE)
 			return DONE;
 		drop(account);
 	}
-	if (refused) {
-		account->refused = g_strdup(why->message);
-		account->try_again = g_get_monotonic_time() + REFUSED_WAIT * G_USEC_PER_SEC;
-	}
+	if (was_refused)
+		remember_refusal(&account->server, why->message);
 	g_propagate_error(error, g_steal_pointer(&why));
 	return how;
 }
@@ -128,6 +153,12 @@ account_enter(struct account *account, const char *folder, bool *there, GError *
 	return account_select(account, folder, there, error);
 }
 
+char *
+account_key(const struct account *account, const char *uid)
+{
+	return g_strconcat(uid, "/", account->selected ? account->selected : "", NULL);
+}
+
 enum outcome
 only_later(GError **error)
 {
@@ -154,7 +185,6 @@ imap_source_close(void *box)
 		wipe((char *) server->password, strlen(server->password));
 	g_free((char *) server->password);
 	g_free(account->done_folder);
-	g_free(account->refused);
 	g_hash_table_unref(account->sizes);
 	g_hash_table_unref(account->inexact);
 	g_hash_table_unref(account->moved);

@@ -35,7 +35,7 @@ free_found(gpointer found)
 	found_free(found);
 }
 
-/* ---- opening ---------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------- */
 
 static enum outcome
 check_tree(const char *root, GError **error)
@@ -211,7 +211,7 @@ tree_list(void *box, const char *folder_name, const char *after, guint max,
 	return DONE;
 }
 
-/* ---- taking --------------------------------------------------------------------------- */
+/* ---- taking -------------------------------------------------------------------------------- */
 
 static enum outcome
 take_pieces(int fd, struct sink *sink, GError **error)
@@ -277,7 +277,7 @@ tree_take(void *box, const char *folder_name, const char *uid, struct sink *sink
 	return how;
 }
 
-/* ---- settling ------------------------------------------------------------------------- */
+/* ---- settling ------------------------------------------------------------------------------ */
 
 static enum outcome
 settle_one(struct tree *tree, const char *folder_name, const char *uid, GError **error)
@@ -315,7 +315,7 @@ tree_settle(void *box, const char *folder_name, const char *const *uids, GPtrArr
 	return DONE;
 }
 
-/* ---- folders -------------------------------------------------------------------------- */
+/* ---- folders ------------------------------------------------------------------------------- */
 
 static void
 add_folder(GPtrArray *names, const char *root, const char *name)
@@ -341,7 +341,7 @@ tree_folders(void *box, GPtrArray *names)
 		closedir(dir);
 }
 
-/* ---- check ---------------------------------------------------------------------------- */
+/* ---- check --------------------------------------------------------------------------------- */
 
 static void
 check_folder(GPtrArray *lines, struct tree *tree, const char *name)

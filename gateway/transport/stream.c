@@ -9,6 +9,7 @@
 #include "transport/trust.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -22,6 +23,7 @@
 #define ADDRESS_SECONDS	10		/* one address, while there are others */
 #define HANDSHAKE_BYTES	262144
 #define BUFFER		8192		/* libetpan's read and write buffer */
+#define NAME_SERVERS	"/etc/resolv.conf"
 #define PRIORITY	"SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 struct stream {
@@ -371,15 +373,33 @@ connect_any(struct stream *stream, const struct addrinfo *list, guint port, GErr
 		g_strerror(why));
 }
 
+/* A jail is made for the file that was there at the start.  Where that was replaced, every
+ * name is unknown from here on; a new process gets the new file. */
+static void
+check_resolver(void)
+{
+	static bool was_readable;
+	int fd = open(NAME_SERVERS, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		was_readable = true;
+		close(fd);
+	} else if (errno == EACCES && was_readable) {
+		fatal(75, NAME_SERVERS " was replaced: to be read by a new process");
+	}
+}
+
 static enum outcome
 look_up(struct stream *stream, guint port, GError **error)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
 	g_autofree char *service = g_strdup_printf("%u", port);
 	struct addrinfo *list = NULL;
-	int said = getaddrinfo(stream->settings->host, service, &hints, &list);
 	enum outcome how;
+	int said;
 
+	check_resolver();
+	said = getaddrinfo(stream->settings->host, service, &hints, &list);
 	if (said != 0)
 		return fail(error, LATER, "%s: %s", stream->settings->host, said == EAI_SYSTEM ?
 			g_strerror(errno) : gai_strerror(said));

@@ -26,7 +26,8 @@ struct source_settings {
 	struct server_settings server;
 	const char *const *folders;
 };
-/* LATER: not reachable now; NEVER: settings wrong (not a Maildir, not ours to write). Makes done_folder. */
+/* LATER: not reachable now; NEVER: settings wrong (not a Maildir, not ours to write), certificate or login
+ * refused; the text says what to correct.  Makes done_folder.  A session lost later is made anew by the verbs. */
 enum outcome source_open(const struct source_settings *, struct source **, GError **error);
 void source_close(struct source *);
 

@@ -19,7 +19,7 @@
 
 struct trust {
 	const struct server_settings *settings;
-	gnutls_certificate_credentials_t credentials;
+	gnutls_certificate_credentials_t credentials, own;	/* own: or NULL, to be freed */
 	guint8 pin[DIGEST_SIZE];
 	char *refusal;
 	gint64 until;
@@ -43,19 +43,45 @@ read_pin(struct trust *trust, GError **error)
 	return DONE;
 }
 
+static gnutls_certificate_credentials_t
+credentials_new(void)
+{
+	gnutls_certificate_credentials_t credentials;
+
+	if (gnutls_certificate_allocate_credentials(&credentials) < 0)
+		fatal(71, "no memory for certificates");
+	return credentials;
+}
+
+/* The CAs of this process, read at its first connection: a file that is replaced later lies
+ * outside its jail.  A reload starts it anew. */
+static struct { char *file; gnutls_certificate_credentials_t credentials; } loaded;
+
 static enum outcome
 read_cas(struct trust *trust, GError **error)
 {
 	const char *file = trust->settings->ca_file;
+	gnutls_certificate_credentials_t fresh;
 	int n;
 
-	if (file)
-		n = gnutls_certificate_set_x509_trust_file(trust->credentials, file,
-			GNUTLS_X509_FMT_PEM);
-	else
-		n = gnutls_certificate_set_x509_system_trust(trust->credentials);
-	if (n > 0)
+	if (loaded.credentials && g_strcmp0(loaded.file, file) == 0) {
+		trust->credentials = loaded.credentials;
 		return DONE;
+	}
+	fresh = credentials_new();
+	if (file)
+		n = gnutls_certificate_set_x509_trust_file(fresh, file, GNUTLS_X509_FMT_PEM);
+	else
+		n = gnutls_certificate_set_x509_system_trust(fresh);
+	if (n > 0) {
+		if (loaded.credentials)
+			gnutls_certificate_free_credentials(loaded.credentials);
+		g_free(loaded.file);
+		loaded.file = g_strdup(file);
+		trust->credentials = loaded.credentials = fresh;
+		return DONE;
+	}
+	gnutls_certificate_free_credentials(fresh);
 	return fail(error, NEVER, "%s: no CA can be read from it%s%s", file ? file :
 		"the system's CAs (Debian: ca-certificates)", n < 0 ? ": " : "",
 		n < 0 ? gnutls_strerror(n) : "");
@@ -69,9 +95,12 @@ trust_new(const struct server_settings *settings, struct trust **out, GError **e
 
 	trust->settings = settings;
 	trust->until = -1;
-	if (gnutls_certificate_allocate_credentials(&trust->credentials) < 0)
-		fatal(71, "no memory for certificates");
-	how = settings->tls_pin ? read_pin(trust, error) : read_cas(trust, error);
+	if (settings->tls_pin) {
+		trust->own = trust->credentials = credentials_new();
+		how = read_pin(trust, error);
+	} else {
+		how = read_cas(trust, error);
+	}
 	if (how != DONE)
 		g_clear_pointer(&trust, trust_free);
 	*out = trust;
@@ -83,7 +112,8 @@ trust_free(struct trust *trust)
 {
 	if (!trust)
 		return;
-	gnutls_certificate_free_credentials(trust->credentials);
+	if (trust->own)
+		gnutls_certificate_free_credentials(trust->own);
 	g_free(trust->refusal);
 	g_free(trust);
 }

@@ -48,7 +48,7 @@ bench_agent_on(const char *home, const char *standard, const char *extra)
 		char listen_pid[32];
 		const char *const argv[] = { "gpg-agent", "--supervised", "--no-options", "--quiet",
 			"--homedir", home, "--disable-scdaemon", "--pinentry-program", "/bin/false",
-			NULL };
+			"--s2k-count", "65536", NULL };
 		const char *const env[] = { "LISTEN_FDS=2", "LISTEN_FDNAMES=std:extra", listen_pid,
 			NULL };
 

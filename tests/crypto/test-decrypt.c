@@ -8,6 +8,9 @@
 
 #include "people.h"
 
+#define LARGE	26214400
+#define SOME	200000
+
 /* ---- ciphertexts ----------------------------------------------------------------- */
 
 static enum outcome
@@ -59,6 +62,10 @@ static const struct sealed_row {
 	{ "not signed", { "to:13" }, "alice@example.org", CLEAR(SIGNATURE_NONE, -1, NULL) },
 	{ "to the sender, too", { "to:0", "to:13" }, NULL, CLEAR(SIGNATURE_NONE, -1, NULL) },
 	{ "hidden", { "hide:13" }, NULL, CLEAR(SIGNATURE_NONE, -1, NULL) },
+	{ "hidden, signed by a party", { "hide:13", "by:0" }, "alice@example.org",
+		CLEAR(SIGNATURE_TRUSTED, ALICE, "responder:alice") },
+	{ "hidden, signed, another From", { "hide:0", "hide:13", "by:0" }, "bob@example.org",
+		CLEAR(SIGNATURE_MISMATCH, ALICE, "responder:alice") },
 	{ "hidden among others", { "hide:0", "hide:13", "to:1" }, NULL, CLEAR(SIGNATURE_NONE, -1,
 		NULL) },
 	{ "to a key that has expired", { "--faked-system-time", "20250115T000000", "to:11" }, NULL,
@@ -395,6 +402,114 @@ test_agent_fault(void)
 	check_decrypt(sealed, NULL, &clear, "the agent is back");
 }
 
+/* Old keys: one that is lost keeps what is for it waiting, and what may be; nothing else. */
+static void
+test_lost_key(void)
+{
+	g_autoptr(GBytes) text = peers_text(TEXT);
+	g_autoptr(GBytes) old = SEAL(text, "--faked-system-time", "20250115T000000", "to:11");
+	g_autoptr(GBytes) ours = SEAL(text, "to:13"), hidden = SEAL(text, "hide:13");
+	g_autoptr(GBytes) hidden_others = SEAL(text, "hide:1"), others = SEAL(text, "to:1");
+	g_autoptr(GBytes) broken = flipped(ours, 60);
+	g_autofree char *keys = g_build_filename(bench.home, "private-keys-v1.d", NULL);
+	g_autofree char *grip = NULL;
+	static const struct expected clear = CLEAR(SIGNATURE_NONE, -1, NULL);
+	static const struct expected malformed = SEALED(MALFORMED);
+
+	g_autoptr(engine_context) context = engine_new(private_home, NULL);
+	g_autoptr(GPtrArray) found = NULL;
+	gpgme_set_keylist_mode(context, GPGME_KEYLIST_MODE_WITH_KEYGRIP |
+		GPGME_KEYLIST_MODE_LOCAL);
+	g_assert_cmpint(engine_list(context, who[OLD], false, &found, NULL), ==, DONE);
+	gpgme_subkey_t sub = ((gpgme_key_t)found->pdata[0])->subkeys->next;
+	g_assert_true(sub->can_encrypt);
+	grip = g_strconcat(sub->keygrip, ".key", NULL);
+	g_autofree char *file = g_build_filename(keys, grip, NULL);
+	g_autofree char *away = g_build_filename(bench.home, "away.key", NULL);
+	g_assert_cmpint(rename(file, away), ==, 0);
+	check_agent_fault(old);
+	check_agent_fault(hidden_others);
+	check_decrypt(ours, NULL, &clear, "ours, an old key lost");
+	check_decrypt(hidden, NULL, &clear, "ours hidden, an old key lost");
+	check_decrypt(broken, NULL, &malformed, "ours broken, an old key lost");
+	check_decrypt(others, NULL, &(struct expected)SEALED(NOT_FOR_US), "others'");
+	g_assert_cmpint(rename(away, file), ==, 0);
+	check_decrypt(old, NULL, &clear, "the old key is back");
+	check_decrypt(hidden_others, NULL, &(struct expected)SEALED(NOT_FOR_US), "hidden, others'");
+}
+
+/* A key of ours that was revoked opens what was sealed for it, and takes no test message. */
+static void
+test_revoked_key(void)
+{
+	g_autoptr(GBytes) text = peers_text(TEXT);
+	g_autoptr(GBytes) old = SEAL(text, "--faked-system-time", "20250115T000000", "to:11");
+	g_autoptr(GBytes) broken = flipped(old, 60);
+
+	peers_revoke(&peers, who[OLD]);
+	g_autoptr(GBytes) certificate = peers_certificate(&peers, who[OLD]);
+	g_ptr_array_add(home_certificates, g_bytes_ref(certificate));
+	make_home();
+	check_decrypt(old, NULL, &(struct expected)CLEAR(SIGNATURE_NONE, -1, NULL), "revoked");
+	check_decrypt(broken, NULL, &(struct expected)SEALED(MALFORMED), "revoked, broken");
+	bench_agent_kill(&bench);
+	check_agent_fault(old);
+	check_agent_fault(broken);
+	bench.agent = bench_agent(bench.home, bench.socket);
+}
+
+/* gpg that gives up at the first octet leaves the rest in the pipe: the mail's fault, not ours. */
+static void
+test_large(void)
+{
+	g_autofree guint8 *noise = g_malloc(LARGE);
+	g_autoptr(GRand) rand = g_rand_new_with_seed(1);
+
+	for (gsize i = 0; i < LARGE; i++)
+		noise[i] = (guint8)g_rand_int(rand);
+	g_autoptr(GBytes) text = g_bytes_new(noise, LARGE);
+	g_autoptr(GBytes) sealed = SEAL(text, "to:13", "-z", "0");
+	const gsize places[] = { 60, 120, LARGE / 2, LARGE };
+	for (guint i = 0; i < G_N_ELEMENTS(places); i++) {
+		g_autoptr(GBytes) data = flipped(sealed, places[i]);
+		struct open_request request = request_of(data, NULL);
+		struct opened opened;
+
+		request.max_plain = 2 * LARGE;
+		g_assert_cmpint(open_decrypt(opener, &request, &opened, NULL), ==, DONE);
+		check(&opened, &(struct expected)SEALED(MALFORMED), "large and broken");
+		opened_clear(&opened);
+	}
+}
+
+/* As much as does not fit into a pipe, and each octet of the signature in two ways not what it was:
+ * some of that makes gpg end before it has read the text. */
+static void
+test_large_signed(void)
+{
+	g_autofree char *much = g_strnfill(SOME, 'x');
+	g_autoptr(GBytes) text = g_bytes_new(much, SOME);
+	g_autoptr(GBytes) signature = sign_as(ALICE, text, NULL, NULL);
+	gsize size = g_bytes_get_size(signature), n_bad = 0;
+
+	for (gsize i = 0; i < 2 * size; i++) {
+		guint8 *copy = g_memdup2(g_bytes_get_data(signature, NULL), size);
+		struct opened opened;
+
+		copy[i / 2] ^= i % 2 ? 0xff : 1;
+		g_autoptr(GBytes) broken = g_bytes_new_take(copy, size);
+		g_assert_cmpint(verify(text, broken, "alice@example.org", false, &opened), ==,
+			DONE);
+		/* A few octets are not signed: the hint at the key is one. */
+		bool is_hers = g_strcmp0(opened.verdict.fingerprint, who[ALICE]) == 0;
+		n_bad += !is_hers;
+		g_assert_cmpint(opened.verdict.signature, !=, SIGNATURE_NONE);
+		g_assert_cmpint(opened.verdict.signature <= SIGNATURE_UNVERIFIABLE, ==, !is_hers);
+		opened_clear(&opened);
+	}
+	g_assert_cmpuint(n_bad, >, size);
+}
+
 /* A home without our own certificate cannot tell ours from others'. */
 static void
 test_own_certificate_missing(void)
@@ -413,6 +528,7 @@ int
 main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	alarm(300);			/* gpg that is waited for in vain */
 	crypto_init();
 	set_up();
 	make_home();
@@ -428,6 +544,10 @@ main(int argc, char **argv)
 	g_test_add_func("/open/second-run", test_second_run);
 	g_test_add_func("/open/agent-fault", test_agent_fault);
 	g_test_add_func("/open/own-certificate-missing", test_own_certificate_missing);
+	g_test_add_func("/open/lost-key", test_lost_key);
+	g_test_add_func("/open/large", test_large);
+	g_test_add_func("/open/large-signed", test_large_signed);
+	g_test_add_func("/open/revoked-key", test_revoked_key);
 	int failed = g_test_run();
 	tear_down();
 	return failed;

@@ -113,9 +113,9 @@ test_nul_is_refused(void)
 }
 
 static void
-check_agent_fault(const char *fingerprint)
+check_agent_fault_of(const char *text, const char *fingerprint)
 {
-	g_autoptr(GBytes) entity = bytes_of(ENTITY), out = NULL;
+	g_autoptr(GBytes) entity = bytes_of(text), out = NULL;
 	g_autoptr(GError) error = NULL;
 	bool agent_fault = false;
 
@@ -125,6 +125,18 @@ check_agent_fault(const char *fingerprint)
 	g_assert_true(agent_fault);
 	g_assert_null(out);
 	g_test_message("%s", error->message);
+}
+
+/* A second time with more than a pipe holds: gpg may end before it has read that. */
+static void
+check_agent_fault(const char *fingerprint)
+{
+	g_autoptr(GString) large = g_string_new(ENTITY);
+
+	check_agent_fault_of(ENTITY, fingerprint);
+	while (large->len < 500000)
+		g_string_append(large, "One line, and another one.\r\n");
+	check_agent_fault_of(large->str, fingerprint);
 }
 
 static void
@@ -164,6 +176,7 @@ main(int argc, char **argv)
 	g_autofree char *home = NULL;
 
 	g_test_init(&argc, &argv, NULL);
+	alarm(300);			/* gpg that is waited for in vain */
 	crypto_init();
 	bench_open(&bench);
 	home = g_build_filename(bench.folder, "private", NULL);

@@ -24,6 +24,7 @@
 #define MIXED	FPR_OF("D7")	/* RSA of 1024 bits; its subkey is ed25519 */
 #define MIXED_S	FPR_OF("D8")
 #define REVOKED	FPR_OF("D9")
+#define THIEF	FPR_OF("E0")	/* registered; listed first, with keys of others bound to it */
 
 /* ---- certificates and parties ---------------------------------------------------- */
 
@@ -32,23 +33,27 @@ static const struct {
 	gpgme_pubkey_algo_t algorithm;
 	unsigned length;
 	const char *curve, *addresses;		/* "!" before one: that user id is revoked */
-	bool revoked;
+	bool revoked, is_stolen;
 } keys[] = {
+	{ THIEF, NULL, GPGME_PK_EDDSA, 255, "ed25519", "thief@example.org", false, false },
+	{ ALICE_S, THIEF, GPGME_PK_EDDSA, 255, "ed25519", NULL, false, true },
+	{ ALICE, THIEF, GPGME_PK_EDDSA, 255, "ed25519", NULL, false, true },
+	{ BOB, THIEF, GPGME_PK_EDDSA, 255, "ed25519", NULL, false, false },
 	{ ALICE, NULL, GPGME_PK_EDDSA, 255, "ed25519", "alice@example.org alice@home.example.org",
-		false },
-	{ ALICE_S, ALICE, GPGME_PK_EDDSA, 255, "ed25519", NULL, false },
+		false, false },
+	{ ALICE_S, ALICE, GPGME_PK_EDDSA, 255, "ed25519", NULL, false, false },
 	{ BOB, NULL, GPGME_PK_EDDSA, 255, "ed25519",
 		"bob@example.org b@example.org !old@example.org",
-		false },
-	{ RSA1, NULL, GPGME_PK_RSA, 1024, NULL, "rsa@example.org", false },
-	{ RSA2, NULL, GPGME_PK_RSA, 2048, NULL, "rsa@example.org", false },
-	{ DSA, NULL, GPGME_PK_DSA, 3072, NULL, "rsa@example.org", false },
-	{ P256, NULL, GPGME_PK_ECDSA, 256, "nistp256", "rsa@example.org", false },
-	{ K256, NULL, GPGME_PK_ECDSA, 256, "secp256k1", "rsa@example.org", false },
-	{ ELG, NULL, GPGME_PK_ELG, 4096, NULL, "rsa@example.org", false },
-	{ MIXED, NULL, GPGME_PK_RSA, 1024, NULL, "rsa@example.org", false },
-	{ MIXED_S, MIXED, GPGME_PK_EDDSA, 255, "ed25519", NULL, false },
-	{ REVOKED, NULL, GPGME_PK_EDDSA, 255, "ed25519", "rsa@example.org", true },
+		false, false },
+	{ RSA1, NULL, GPGME_PK_RSA, 1024, NULL, "rsa@example.org", false, false },
+	{ RSA2, NULL, GPGME_PK_RSA, 2048, NULL, "rsa@example.org", false, false },
+	{ DSA, NULL, GPGME_PK_DSA, 3072, NULL, "rsa@example.org", false, false },
+	{ P256, NULL, GPGME_PK_ECDSA, 256, "nistp256", "rsa@example.org", false, false },
+	{ K256, NULL, GPGME_PK_ECDSA, 256, "secp256k1", "rsa@example.org", false, false },
+	{ ELG, NULL, GPGME_PK_ELG, 4096, NULL, "rsa@example.org", false, false },
+	{ MIXED, NULL, GPGME_PK_RSA, 1024, NULL, "rsa@example.org", false, false },
+	{ MIXED_S, MIXED, GPGME_PK_EDDSA, 255, "ed25519", NULL, false, false },
+	{ REVOKED, NULL, GPGME_PK_EDDSA, 255, "ed25519", "rsa@example.org", true, false },
 };
 /* What gpg knows of it, as gpgme_key_t; made once, never freed by gpgme. */
 static GPtrArray *certificates;
@@ -58,6 +63,7 @@ static const char *rsa_addresses[] = { "rsa@example.org", NULL };
 static const char *other_addresses[] = { "desk@example.org", NULL };
 #define PARTY(fpr, name, list) { (char *)fpr, (char *)name, (char **)(gpointer)list }
 static const struct party_key parties[] = {
+	PARTY(THIEF, "agency:thief", alice_addresses),
 	PARTY(ALICE, "responder:alice", alice_addresses),
 	PARTY(ALICE, "agency:desk", other_addresses),	/* one key, two parties */
 	PARTY(RSA1, "isp:one", rsa_addresses),
@@ -98,7 +104,9 @@ make_certificates(void)
 		sub->pubkey_algo = keys[i].algorithm;
 		sub->length = keys[i].length;
 		sub->curve = g_strdup(keys[i].curve);
+		sub->can_sign = !keys[i].is_stolen;
 		if (key) {
+			sub->next = key->subkeys->next;
 			key->subkeys->next = sub;
 			continue;
 		}

@@ -107,6 +107,13 @@ WRONG = [
 	(["ticket", "list", "--to", "x"], "--to has no meaning here"),
 	(["inspect", "--state", "held", "x"], "--state has no meaning here"),
 	(["hold", "retry", "--", "-5"], "no id"),
+	(["key"], "generate, list, show, check, import, enrol, retire, forget, accept"),
+	(["key", "enroll", "x"], "did you mean key enrol?"),
+	(["key", "import"], "something is missing"),
+	(["key", "show", "an@example.vn"], "no fingerprint"),
+	(["key", "show", "x", "--limit", "1"], "--limit has no meaning here"),
+	(["key", "enrol", "x", "--address", "a@b.example"], "--address has no meaning here"),
+	(["key", "forget", "x", "--expire", "1"], "--expire has no meaning here"),
 	(["a\x1b[31m\nb"], "no such command"),
 ]
 for words, expected in WRONG:
@@ -259,7 +266,8 @@ os.mkdir(path("Maildir", "cur"), 0o700)
 
 # ---- keys -----------------------------------------------------------------------------------------------
 
-same(ask("key", "list"), (0, {"version": 1, "keys": []}), "no keys before there are any")
+same(ask("key", "list"), (0, {"version": 1, "keys": [], "parties": [], "others": [], "unreadable": [], "pins": [],
+	"all_files_read": True, "more": False, "last": None}), "no keys before there are any")
 code, made = ask("key", "generate", "--expire", "10")
 fingerprint = made.get("fingerprint", "")
 ok(code == 0 and len(fingerprint) == 40, "key generate", (code, made))

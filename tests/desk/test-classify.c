@@ -296,6 +296,20 @@ test_not_empty(void)
 	site_free(site);
 }
 
+static void
+test_junk(void)
+{
+	static const struct { const char *folder; bool is_junk; } names[] = {
+		{ "Junk", true }, { "INBOX.Spam", true }, { "[Gmail]/Spam", true },
+		{ "Thư rác", true }, { "THU RAC", true }, { "Junk E-mail", true },
+		{ "INBOX", false }, { "Junkyard", false }, { "Spam/Reports", false },
+		{ "", false },
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+		g_assert_cmpint(folder_is_junk(names[i].folder), ==, names[i].is_junk);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -303,5 +317,6 @@ main(int argc, char **argv)
 	g_test_add_func("/desk/classify/kinds", test_kinds);
 	g_test_add_func("/desk/classify/no-why", test_no_why);
 	g_test_add_func("/desk/classify/not-empty", test_not_empty);
+	g_test_add_func("/desk/classify/junk", test_junk);
 	return g_test_run();
 }

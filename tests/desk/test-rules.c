@@ -27,7 +27,7 @@ enum {
 		FED_BACK = 1 << 15,
 	/* decided before: in no ticket, or it opened one, joined this one, joined another */
 	AGAIN = 1 << 16, OPENED_IT = 1 << 17, JOINED_IT = 1 << 18, JOINED_OTHER = 1 << 19,
-		NAMES_OWN = 1 << 20,
+		NAMES_OWN = 1 << 20, FROM_JUNK = 1 << 21,
 };
 
 /* columns: name, From, subject, text, fields, flags, proof, signature, encryption; the effects */
@@ -124,6 +124,14 @@ static const struct row {
 	{ "silent, forged", AGENCY, "Sự cố", "x", NULL, SILENT, PROOF_NONE, SIGNATURE_BAD,
 		ENCRYPTION_NONE,
 		"file report, open report, note no-answer" },
+	{ "from junk", ANYONE, "Sự cố", "x", NULL, FROM_JUNK, PROOF_NONE, NONE,
+		"file report, open report, note from-junk, note no-answer" },
+	{ "from junk, bad signature", AGENCY, "Sự cố", "x", NULL, FROM_JUNK, PROOF_NONE,
+		SIGNATURE_BAD, ENCRYPTION_NONE,
+		"file report, open report, note from-junk, note no-answer" },
+	{ "from junk, known key", ANYONE, "Sự cố", "x", NULL, FROM_JUNK, PROOF_NONE,
+		SIGNATURE_UNKNOWN_KEY, ENCRYPTION_NONE,
+		"file report, open report, note from-junk, mail T01 to " ANYONE },
 	{ "acknowledged before", ANYONE, "Sự cố", "x", NULL, ACKNOWLEDGED, PROOF_NONE, NONE,
 		"file report, open report, note no-answer" },
 	{ "no From", NULL, "Sự cố", "x", NULL, 0, PROOF_NONE, NONE,
@@ -410,6 +418,7 @@ row_facts(const struct row *row)
 	f.twin_ticket = f.is_twin ? twin_ticket : (struct id){ { 0 } };
 	f.same_message_id = row->flags & SAME_ID;
 	f.silent = row->flags & SILENT;
+	f.from_junk = row->flags & FROM_JUNK;
 	f.ticket = found ? first_ticket : (struct id){ { 0 } };
 	f.ticket_number = found ? g_strdup(SAMPLE_TICKET) : NULL;
 	f.thread_address = found ? g_strdup("Nguoi.Bao@Example.ORG") : NULL;

@@ -61,6 +61,7 @@ hooked_ungcuuctl_LDADD = $(HOOKED_CTL_LIBS)
 flow_tests += tests/flow/main.py tests/flow/threads.py tests/flow/clock.py tests/flow/hostile.py \
 	tests/flow/deaths.py tests/flow/faults.py tests/flow/canary.py tests/flow/service.py \
 	tests/flow/processes.py tests/flow/ledger.py tests/flow/again.py tests/flow/forged.py \
-	tests/flow/protected.py tests/flow/thief.py tests/flow/opening.py
+	tests/flow/protected.py tests/flow/thief.py tests/flow/opening.py \
+	tests/flow/keys.py
 EXTRA_DIST += $(flow_tests) tests/flow/flow.py tests/flow/servers.py tests/flow/people.py tests/flow/packets.py \
 	tests/corpus/protected/make-protected.py

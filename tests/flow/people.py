@@ -13,8 +13,10 @@ import os
 import quopri
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 
 import packets
 
@@ -175,11 +177,27 @@ class People:
 		return run
 
 	def close(self):
-		for words in (("--kill", "all"), ("--remove-socketdir",)):
-			try:
-				subprocess.run(["gpgconf", "--homedir", self.home, *words], capture_output=True, timeout=20)
-			except subprocess.TimeoutExpired:
-				pass
+		"""Ends the agent; may be called again."""
+		if not os.path.isdir(self.home):
+			return
+		run = subprocess.run(["gpg-connect-agent", "--homedir", self.home, "--no-autostart", "getinfo pid", "/bye"],
+			capture_output=True, text=True, timeout=60)
+		pid = re.search(r"^D (\d+)", run.stdout, re.M)
+		if pid:
+			self.end(int(pid.group(1)))
+		subprocess.run(["gpgconf", "--homedir", self.home, "--remove-socketdir"], capture_output=True, timeout=60)
+
+	@staticmethod
+	def end(pid):
+		limit = time.monotonic() + 10
+		try:
+			os.kill(pid, signal.SIGTERM)
+			while time.monotonic() < limit:
+				os.kill(pid, 0)
+				time.sleep(0.01)
+			os.kill(pid, signal.SIGKILL)
+		except ProcessLookupError:
+			pass
 
 	# -- keys
 

@@ -460,8 +460,7 @@ static const struct {
 	    "x.conf:4: hotline.smime_key: " LATER },
 	{ { .mailbox = "done_keep = \"30d\";" },
 	    "x.conf:8: mailboxes.0.done_keep: " LATER ": only \"forever\"" },
-	{ { .submission = "per_minute = 5;" },
-	    "x.conf:11: submission.per_minute: " LATER ": only 0" },
+	{ { .submission = "per_minute = 5; per_day = 100;" }, NULL },
 	{ { .rest = "alarm = { command = [ \"/bin/true\" ]; };" },
 	    "x.conf:13: alarm.command: " LATER },
 	{ { .rest = "page = { command = [ \"/bin/true\" ]; };" },
@@ -544,14 +543,14 @@ test_in_check(void)
 /* whole files with other types of server, faults */
 static const struct { const char *mailbox, *submission, *faults; } types[] = {
 	{ "type = \"imap\"; host = \"h\"; user = \"u\";", "type = \"maildir\"; path = \"s\";",
-	    "x.conf:2: mailboxes.0.type: " LATER ": only maildir" },
+	    "x.conf:2: mailboxes.0.password_file: is missing, user needs it" },
 	{ "type = \"pop3\";", "type = \"maildir\"; path = \"s\";",
 	    "x.conf:2: mailboxes.0.host: is missing, type \"pop3\" needs it\n"
-	    "x.conf:2: mailboxes.0.type: " LATER ": only maildir\n"
+	    "x.conf:2: mailboxes.0.type: " LATER ": not pop3\n"
 	    "x.conf:2: mailboxes.0.user: is missing, type \"pop3\" needs it" },
-	{ "type = \"maildir\";", "type = \"smtp\"; host = \"h\";",
+	{ "type = \"maildir\";", "type = \"smtp\"; host = \"h\"; token_command = [ \"t\" ];",
 	    "x.conf:2: mailboxes.0.path: is missing, type \"maildir\" needs it\n"
-	    "x.conf:3: submission.type: " LATER ": only maildir" },
+	    "x.conf:3: submission.token_command: " LATER },
 	{ "type = \"maildir\"; path = \"M\"; }, { name = \"m\"; type = \"maildir\"; path = \"M\";",
 	    "type = \"maildir\"; path = \"M\";",
 	    "x.conf:2: mailboxes.1.name: \"m\" is that of mailboxes.0.name already\n"

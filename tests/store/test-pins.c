@@ -346,7 +346,9 @@ schema_of(struct scratch *s)
 
 /* What migration 1 alone made, as released: a mail in it, and no pins. */
 static const char without_pins[] = "DROP TABLE pin; DROP INDEX mail_sealed;"
-	" ALTER TABLE mail DROP COLUMN sealed; PRAGMA user_version = 1";
+	" ALTER TABLE mail DROP COLUMN sealed; ALTER TABLE mail DROP COLUMN silent;"
+	" DROP INDEX outgoing_sent; ALTER TABLE outgoing DROP COLUMN sent;"
+	" PRAGMA user_version = 1";
 static const char schema_1_sha256[] =
 	"719dcaa651febcfec2e15a6de3c97b2179315ee34888c9f1213902981d551865";
 

@@ -6,6 +6,7 @@
 
 import atexit
 import base64
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -97,7 +98,32 @@ def children(pid):
 	return found
 
 
+def name_of(pid):
+	try:
+		with open(f"/proc/{pid}/cmdline") as file:
+			return file.read().split("\0")[0]
+	except OSError:
+		return ""
+
+
 # ---- certificates ----------------------------------------------------------------------------------
+
+CA_CONF = """
+[ca]
+default_ca = only
+[only]
+database = {base}.index
+new_certs_dir = {place}
+serial = {base}.serial
+certificate = {base}.pem
+private_key = {base}.key
+default_md = sha256
+policy = any
+unique_subject = no
+[any]
+commonName = supplied
+"""
+
 
 class Authority:
 	"""A CA of our own."""
@@ -109,16 +135,21 @@ class Authority:
 			"-keyout", self.base + ".key", "-out", self.pem, "-days", "30",
 			"-subj", f"/O=Bên thử/CN=CA {name}", "-utf8", "-addext",
 			"keyUsage=critical,keyCertSign,cRLSign")
+		for suffix, text in ((".index", ""), (".serial", "1000\n"),
+				(".conf", CA_CONF.format(base=self.base, place=place))):
+			with open(self.base + suffix, "w") as file:
+				file.write(text)
 
 	def issue(self, name, names="DNS:localhost,IP:127.0.0.1", days=20):
-		"""(certificate with chain, key); days < 0: expired."""
+		"""(certificate with chain, key), from a while ago until in `days`; < 0: expired."""
 		base = f"{self.base}-{name}"
 		with open(base + ".ext", "w") as file:
 			file.write(f"subjectAltName={names}\nextendedKeyUsage=serverAuth\n")
 		openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
 			base + ".key", "-out", base + ".csr", "-subj", f"/CN={name}.example.vn")
-		openssl("x509", "-req", "-in", base + ".csr", "-CA", self.pem, "-CAkey", self.base + ".key",
-			"-CAcreateserial", "-days", str(days), "-extfile", base + ".ext", "-out", base + ".crt")
+		begin, end = (time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + 86400 * n)) for n in (-30, days))
+		openssl("ca", "-batch", "-notext", "-config", self.base + ".conf", "-in", base + ".csr", "-out", base + ".crt",
+			"-startdate", begin, "-enddate", end, "-extfile", base + ".ext")
 		with open(base + ".pem", "wb") as chain:
 			for part in (base + ".crt", self.pem):
 				with open(part, "rb") as file:
@@ -282,7 +313,7 @@ class Dovecot:
 		version = subprocess.run([dovecot_program(), "--version"], text=True,
 			capture_output=True).stdout.split()[0]
 		self.is_new = tuple(int(n) for n in version.split(".")[:2]) >= (2, 4)
-		head = f"dovecot_config_version = {version}\ndovecot_storage_version = {version}\n" if self.is_new else ""
+		head = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n" if self.is_new else ""
 		text = head + (COMMON + (NEW if self.is_new else OLD)).format(place=self.place, port=self.port,
 			tls_port=self.tls_port, uid=self.uid, gid=self.gid, **names,
 			**self.settings)
@@ -310,7 +341,7 @@ class Dovecot:
 			below = children(self.process.pid)
 			self.process.send_signal(signal.SIGTERM)
 			for pid in below:	# sessions would live on for a while
-				if living(pid):
+				with contextlib.suppress(ProcessLookupError):
 					os.kill(pid, signal.SIGTERM)
 			self.process.wait(20)
 			wait_until(lambda: not any(living(pid) for pid in below), 20)
@@ -325,8 +356,12 @@ class Dovecot:
 	def attempts(self):
 		"""Log lines of connections that tried a login, whatever came of it."""
 		return [line for line in self.log().splitlines() if re.search(
-			r"imap-login: .*(Login:|auth failed|attempts in|Internal login)|auth(-worker)?(\(.*\))?: .*\(.*127\.0\.0\.1", line)
+			r"imap-login: .*(Login:|Logged in:|auth failed|attempts in|Internal login)|auth(-worker)?(\(.*\))?: .*\(.*127\.0\.0\.1", line)
 			and "no auth attempts" not in line]
+
+	def ended(self):
+		"""Connections that were over before a login (2.3 and 2.4 say it differently)."""
+		return len(re.findall(r"imap-login: .*(?:Disconnected|Login aborted)", self.log()))
 
 	def path(self, name):
 		return self.mail if name == "INBOX" else os.path.join(self.mail, "." + name)

@@ -15,7 +15,7 @@
 
 static struct source *source;
 static struct source_settings settings;
-static char **watched;
+static char **kept;	/* what the settings point into */
 
 static const char *
 word(char **words, guint n)
@@ -38,17 +38,19 @@ say(enum outcome how, GError *error)
 static void
 do_settings(char **words)
 {
+	char **own = g_strdupv(words);
+
+	g_strfreev(kept);
+	kept = own;
 	settings = (struct source_settings) {
-		.type = g_strdup(word(words, 1)), .done_folder = g_strdup(word(words, 9)),
+		.type = word(own, 1), .done_folder = word(own, 9),
 		.server = {
-			.host = g_strdup(word(words, 2)), .port = (guint) atoi(words[3]),
-			.tls = g_strdup(word(words, 4)), .ca_file = g_strdup(word(words, 5)),
-			.tls_pin = g_strdup(word(words, 6)), .user = g_strdup(word(words, 7)),
-			.password = g_strdup(word(words, 8)), .patience = (guint) atoi(words[10]),
+			.host = word(own, 2), .port = (guint) atoi(own[3]), .tls = word(own, 4),
+			.ca_file = word(own, 5), .tls_pin = word(own, 6), .user = word(own, 7),
+			.password = word(own, 8), .patience = (guint) atoi(own[10]),
 		},
+		.folders = own[11] ? (const char *const *) own + 11 : NULL,
 	};
-	watched = g_strdupv(words + 11);
-	settings.folders = watched[0] ? (const char *const *) watched : NULL;
 	say(DONE, NULL);
 }
 
@@ -193,5 +195,6 @@ main(void)
 				verbs[i].run(words);
 	}
 	source_close(source);
+	g_strfreev(kept);
 	return 0;
 }

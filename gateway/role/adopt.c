@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * adopt: older mail that the first poll left in place is taken in after all, because a person says
+ * so: `ungcuuctl mailbox adopt`.  What was said stays in the store, so a restart changes nothing.
+ */
+#include "role/intake.h"
+
+#include <string.h>
+#include <sysexits.h>
+
+static char *
+adopt_note(const char *mailbox)
+{
+	return g_strconcat("adopt ", mailbox, NULL);
+}
+
+/* "SINCE_MS SILENT", as `mailbox adopt` wrote it. */
+void
+intake_adopt_read(struct hub *hub, struct intake *box)
+{
+	g_autofree char *name = adopt_note(box->name), *text = store_note(hub->store, name);
+	char *end = NULL;
+
+	box->adopt_from = -1;
+	if (text == NULL)
+		return;
+	box->adopt_from = g_ascii_strtoll(text, &end, 10);
+	box->adopt_silent = strcmp(end, " silent") == 0;
+}
+
+void
+intake_cursors_forget(struct intake *box)
+{
+	for (guint i = 0; i < box->cursors->len; i++) {
+		g_free(box->cursors->pdata[i]);
+		box->cursors->pdata[i] = NULL;
+	}
+}
+
+/* `ungcuuctl mailbox adopt NAME`: what came since then and lies where it was is taken in by the
+ * next poll, which begins at once.  JSON; g_free(). */
+char *
+intake_adopt(struct hub *hub, const char *mailbox, gint64 since, bool silent, int *exit_code)
+{
+	g_autofree char *name = adopt_note(mailbox);
+	g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT "%s", since,
+		silent ? " silent" : " answered");
+	g_autoptr(GError) error = NULL;
+
+	for (guint i = 0; i < hub->boxes->len; i++) {
+		struct intake *box = hub->boxes->pdata[i];
+
+		if (strcmp(box->name, mailbox) != 0)
+			continue;
+		hub_must(store_note_put(hub->store, name, text, &error), &error, "note");
+		hub_journal(hub, (struct id){ { 0 } }, (struct id){ { 0 } }, "mailbox-adopt",
+			text);
+		intake_adopt_read(hub, box);
+		intake_cursors_forget(box);
+		box->next_poll = hub->now;
+		return g_strdup("{\"version\":1,\"adopted\":true}");
+	}
+	*exit_code = EX_DATAERR;
+	return control_refusal("mailbox adopt", "no such mailbox");
+}
