@@ -348,3 +348,61 @@ certificates_read(GBytes *file, const char *home, GPtrArray **out, GPtrArray **w
 	*why = g_steal_pointer(&harvest.why);
 	return DONE;
 }
+
+static void
+list_free(void *list)
+{
+	g_ptr_array_unref(list);
+}
+
+/* The pieces up to `end` and behind `from` are those of one file; NULL: gpg did not take one. */
+static GPtrArray *
+pieces_take(struct harvest *harvest, guint from, guint end)
+{
+	GPtrArray *list = g_ptr_array_new_with_free_func((GDestroyNotify)(void *)certificate_free);
+
+	for (guint i = from; i < end; i++) {
+		struct piece *piece = harvest->pieces->pdata[i];
+
+		if (!piece->certificate || !piece->certificate->minimal) {
+			g_ptr_array_unref(list);
+			return NULL;
+		}
+		g_ptr_array_add(list, g_steal_pointer(&piece->certificate));
+	}
+	return list;
+}
+
+enum outcome
+certificates_read_together(GBytes *const *files, guint n, const char *home, GPtrArray **out,
+	GError **error)
+{
+	g_auto(harvest_auto) harvest = harvest_empty();
+	g_autoptr(GPtrArray) lists = g_ptr_array_new_with_free_func(list_free);
+	g_autofree guint *ends = g_new0(guint, n + 1);
+	bool is_sound = n > 0;
+
+	*out = NULL;
+	for (guint i = 0; i < n && is_sound; i++) {
+		cut_file(&harvest, files[i]);
+		ends[i + 1] = harvest.pieces->len;
+		is_sound = harvest.why->len == 0 && ends[i + 1] > ends[i];
+	}
+	if (!is_sound || g_hash_table_size(harvest.first) != harvest.pieces->len)
+		return fail(error, NEVER, "these files cannot be read together");
+	enum outcome how = home_make(home, NO_AGENT, NULL, 0, error);
+	if (how == DONE)
+		how = read_in(home, &harvest, error);
+	home_remove(home);
+	for (guint i = 0; i < n && how == DONE; i++) {
+		GPtrArray *list = pieces_take(&harvest, ends[i], ends[i + 1]);
+
+		if (list)
+			g_ptr_array_add(lists, list);
+		else
+			how = fail(error, NEVER, "gpg does not take one of these files");
+	}
+	if (how == DONE)
+		*out = g_steal_pointer(&lists);
+	return how;
+}

@@ -80,6 +80,10 @@ enum outcome certificate_read(GBytes *, const char *home, struct certificate **o
  * up or dies (past 32 of them the rest is refused).  LATER: gpg could not be used.  NEVER: past LIMIT_MAIL_SIZE
  * bytes.  Both NULL unless DONE. */
 enum outcome certificates_read(GBytes *file, const char *home, GPtrArray **out, GPtrArray **why, GError **error);
+/* The same of many files with three runs of gpg for all.  *out: a GPtrArray for each.  NEVER: not together, for a piece
+ * is refused, a file has none, or two have the same: read each alone.  LATER: as above. */
+enum outcome certificates_read_together(GBytes *const *files, guint n, const char *home, GPtrArray **out,
+	GError **error);
 /* A party's certificate: read, test-encrypted, put minimal to `folder`/FPR.asc.  Gives the line to put into the
  * party's configuration.  NEVER: expired, revoked, cannot encrypt. */
 enum outcome key_enrol(GBytes *, const char *folder, char **fingerprint, char **line, GError **error);

@@ -430,6 +430,50 @@ test_limit(void)
 	(void)gpg_runs();
 }
 
+/* Files by blanks: each as it is read alone, in three runs for all; or not at all. */
+static const struct { const char *files; bool is_sound; } together[] = {
+	{ "A", true }, { "A B", true }, { "(A) CD (B)", true }, { "AB CD", true },
+	{ "A A", false }, { "AB B", false }, { "A S", false }, { "A t", false }, { "A t B", false },
+	{ "", false },
+};
+
+static void
+test_together(void)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(together); i++) {
+		g_auto(GStrv) names = g_strsplit(together[i].files, " ", -1);
+		g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(
+			(GDestroyNotify)(void (*)(void))g_bytes_unref);
+		g_autoptr(GPtrArray) lists = NULL;
+
+		for (char **name = names; *name; name++)
+			g_ptr_array_add(files, file_of(*name));
+		(void)gpg_runs();
+		enum outcome how = certificates_read_together((GBytes *const *)files->pdata,
+			files->len, reading, &lists, NULL);
+		g_test_message("%s", together[i].files);
+		g_assert_cmpint(how, ==, together[i].is_sound ? DONE : NEVER);
+		g_assert_cmpint(lists != NULL, ==, together[i].is_sound);
+		if (how == DONE)
+			g_assert_cmpint(gpg_runs(), ==, 3);
+		g_assert_false(g_file_test(reading, G_FILE_TEST_EXISTS));
+		for (guint j = 0; lists && j < files->len; j++) {
+			g_autoptr(GPtrArray) alone = NULL, why = NULL;
+			const GPtrArray *list = lists->pdata[j];
+
+			read_file(files->pdata[j], &alone, &why);
+			g_assert_cmpuint(list->len, ==, alone->len);
+			for (guint k = 0; k < list->len; k++) {
+				const struct certificate *a = list->pdata[k], *b = alone->pdata[k];
+
+				g_assert_cmpstr(a->fingerprint, ==, b->fingerprint);
+				g_assert_true(g_bytes_equal(a->minimal, b->minimal));
+			}
+		}
+	}
+	(void)gpg_runs();
+}
+
 static void
 test_no_place(void)
 {
@@ -532,6 +576,7 @@ main(int argc, char **argv)
 	g_test_add_func("/certificates/many", test_many);
 	g_test_add_func("/certificates/many-behind", test_many_behind);
 	g_test_add_func("/certificates/limit", test_limit);
+	g_test_add_func("/certificates/together", test_together);
 	g_test_add_func("/certificates/no-place", test_no_place);
 	g_test_add_func("/certificates/gpg-killed", test_gpg_killed);
 	g_test_add_func("/certificates/home", test_home);
