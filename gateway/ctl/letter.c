@@ -287,12 +287,10 @@ compile_own(struct session *session, GError **error)
 		g_auto(frame_auto) frame = { 0 };
 
 		how = ask_keys(session, &question, &frame, error);
-		if (how == DONE && !session->opened->is_held)
-			how = memfd_freeze(question.result, error);
-		if (how == DONE && !session->opened->is_held)
-			how = compile_take(compile, question.result, error);
-		else
+		if (how == DONE && session->opened->is_held)
 			compile_failed(compile, session->opened->reason);
+		else if (how == DONE && (how = memfd_freeze(question.result, error)) == DONE)
+			how = compile_take(compile, question.result, error);
 		opened_mail_clear(session->opened);	/* a file's fault is not the mail's */
 		session->opened->is_held = false;
 		question_clear(&question);

@@ -191,6 +191,21 @@ refuse(const char *name, const char *why)
 	log_event(LOG_WARNING, "certificate-refused", "file=%s why=%s", file, reason);
 }
 
+/* What the file said before it changed may have been taken back since. */
+static void
+pass_over(struct compile *compile, const char *name, const char *why)
+{
+	g_autoptr(GError) error = NULL;
+
+	refuse(name, why);
+	if (certificates_begin(compile->index, &error) == DONE &&
+	    certificates_drop_source(compile->index, name, &error) == DONE &&
+	    certificates_commit(compile->index, &error) == DONE)
+		return;
+	certificates_rollback(compile->index);
+	refuse(name, error->message);
+}
+
 /* Into the index, so that it is looked at again only when it changes. */
 static enum outcome
 file_put(struct compile *compile, const struct file *file, const struct reading *reading,
@@ -211,7 +226,7 @@ file_put(struct compile *compile, const struct file *file, const struct reading 
 
 /* NULL: it cannot be read, or is too large. */
 static GBytes *
-file_read(const struct compile *compile, const struct file *file)
+file_read(struct compile *compile, const struct file *file)
 {
 	g_autofree char *path = g_build_filename(compile->folder, file->name, NULL);
 	g_autoptr(GError) error = NULL;
@@ -219,14 +234,15 @@ file_read(const struct compile *compile, const struct file *file)
 	gsize size;
 
 	if (file->size > READ_BYTES_MAX) {
-		refuse(file->name, "larger than 4 MB");
+		pass_over(compile, file->name, "larger than 4 MB");
 		return NULL;
 	}
 	if (!g_file_get_contents(path, &content, &size, &error)) {
-		refuse(file->name, error->message);
+		pass_over(compile, file->name, error->message);
 		return NULL;
 	}
-	if (size > READ_BYTES_MAX) {		/* it grew meanwhile */
+	if (size > READ_BYTES_MAX) {
+		pass_over(compile, file->name, "it grew past 4 MB meanwhile");
 		g_free(content);
 		return NULL;
 	}
@@ -315,7 +331,7 @@ compile_failed(struct compile *compile, const char *why)
 	while ((file = g_queue_pop_tail(&compile->asked)) != NULL) {
 		file->was_in_crowd = true;
 		if (alone && ++file->tries >= TRIES_MAX) {
-			refuse(file->name, why);
+			pass_over(compile, file->name, why);
 			file_free(file);
 		} else {
 			g_queue_push_head(&compile->waiting, file);

@@ -143,20 +143,41 @@ pin_one(struct hub *hub, const struct mail *mail, const struct offered_key *offe
 			"another key than before: not used until a person accepts it");
 }
 
+/* Only its owner can have revoked it, whoever sends it. */
+static void
+pin_revoked(struct hub *hub, const struct mail *mail, const struct certificate_row *row,
+	const char *from)
+{
+	struct pin *pin = pin_current(hub->store, from);
+	g_autoptr(GError) error = NULL;
+
+	if (pin != NULL && g_ascii_strcasecmp(pin->fingerprint, row->fingerprint) == 0) {
+		hub_must(pin_forget(hub->store, from, row->fingerprint, &error), &error, "pin");
+		hub_journal(hub, mail->ticket, mail->id, "key-revoked",
+			"a correspondent's key was revoked: not used any more");
+	}
+	pin_free(pin);
+}
+
 void
 directory_pin(struct hub *hub, const struct mail *mail, const struct opening *opening)
 {
 	const struct letter *letter = opening->letter;
+	const char *from = letter->from.address;
+	guint n = 0;			/* one mail does not fill the store with keys */
 
 	for (guint i = 0; opening->offered != NULL && i < opening->offered->len; i++) {
 		const struct reading *reading = opening->offered->pdata[i];
 		const struct offered_key *offered = letter->offered->pdata[i];
 
-		for (guint j = 0; letter->from.address != NULL && j < reading->rows->len; j++) {
+		for (guint j = 0; from != NULL && j < reading->rows->len; j++) {
 			const struct certificate_row *row = reading->rows->pdata[j];
 
-			if (is_usable(hub, row) && is_for(offered, row, letter->from.address))
-				pin_one(hub, mail, offered, row, letter->from.address);
+			if (row->revoked)
+				pin_revoked(hub, mail, row, from);
+			else if (is_usable(hub, row) && is_for(offered, row, from) &&
+			    n++ < LIMIT_OFFERED)
+				pin_one(hub, mail, offered, row, from);
 		}
 	}
 }

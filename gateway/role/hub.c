@@ -251,13 +251,14 @@ links_overdue(struct hub *hub)
 			continue;
 		if (link->role == ROLE_CONTROL)		/* asks nothing, or does not hang up */
 			hub_link_drop(link);
-		if (peer_pending(link->peer) == 0)
+		if (peer_pending(link->peer) == 0 && !link->unsent)
 			continue;
 		log_event(LOG_ERR, "overdue", "role=%s index=%u", role_row(link->role)->name,
 			link->index);
 		link->overdue = true;
 		if (link->role == ROLE_LETTER)
-			child_broken(hub, link->child, "past its deadline");
+			child_broken(hub, link->child, link->unsent ? "cannot be asked" :
+				"past its deadline");
 		else
 			hub_renew(hub, link);
 	}
@@ -341,9 +342,9 @@ turn(struct hub *hub, const struct pollfd *ready, guint n_ready)
 	links_overdue(hub);
 	child_work(hub);
 	intake_work(hub);
-	directory_work(hub);
 	job_work(hub);
 	outbox_work(hub);
+	directory_work(hub);		/* last: answers wait for keys, too */
 	turn_finish(hub);
 	hub_must(store_commit(hub->store, &error), &error, "commit");
 	FAULT("hub.turn.after");

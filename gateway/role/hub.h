@@ -67,6 +67,7 @@ struct link {
 	gint64 patience;		/* with each answer of the last request's kind, ms */
 	bool closed;			/* hung up; its GONE is still to come */
 	bool dropped;			/* to be freed after this turn */
+	bool unsent;			/* no frame can hold what it is to be asked */
 	bool overdue;			/* past its deadline or broke the rules: its end counts */
 	bool renewed;			/* we asked for its end */
 	struct child *child;		/* ROLE_LETTER */

@@ -37,9 +37,13 @@ request_send(struct hub *hub, void *data)
 		log_event(LOG_WARNING, "send-failed", "role=%s index=%u why=%s",
 			role_row(request->link->role)->name, request->link->index,
 			error->message);
-		request->link->closed = true;
+		/* Nobody will answer: its end is to come, or, past what a frame can hold, made to
+		 * come in the next turn. */
+		request->link->unsent = error->code == NEVER;
+		request->link->closed = !request->link->unsent;
+		hub->again = true;
 	}
-	request->link->deadline = hub->now + request->deadline;
+	request->link->deadline = hub->now + (request->link->unsent ? 0 : request->deadline);
 	request->link->patience = request->deadline;
 	g_variant_unref(request->body);
 	for (guint i = 0; i < request->n_fds; i++)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define CANDIDATES_MAX	16	/* certificates of one question */
+#define FROM_MAX	2048	/* bytes of a From address that may be somebody's */
 
 enum phase { PARSING, EXTRACTING, UNLOCKING, READING, ENDED };
 
@@ -212,19 +213,40 @@ ask_extract(struct opening *o, struct question *q)
 	q->result = q->fds[1];
 }
 
+/* A frame has an end, and an address past every name of a certificate is nobody's. */
+static const char *
+from_of(const struct letter *letter)
+{
+	const char *from = letter->from.address;
+
+	return from != NULL && strlen(from) <= FROM_MAX ? from : "";
+}
+
+/* Of a party's addresses the one that counts: that the mail is from. */
+static const char *
+address_used(const struct party *party, const char *from)
+{
+	for (char **address = party->addresses; *address != NULL; address++)
+		if (g_ascii_strcasecmp(*address, from) == 0)
+			return *address;
+	return NULL;
+}
+
 static void
-add_parties(GVariantBuilder *out, const struct world *world, const struct certificate_row *row)
+add_parties(GVariantBuilder *out, const struct world *world, const char *from,
+	const struct certificate_row *row)
 {
 	for (guint i = 0; i < world->site->parties->len; i++) {
 		const struct party *party = world->site->parties->pdata[i];
 		g_autofree char *name = party_text(party);
+		const char *const used[] = { address_used(party, from), NULL };
 
 		if (party->until >= 0 && party->until < world->now)
 			continue;	/* no longer of the team: the key is one like any other */
 		for (char **key = party->keys; *key != NULL; key++)
 			if (g_ascii_strcasecmp(*key, row->fingerprint) == 0)
 				g_variant_builder_add(out, "(ss^as)", row->fingerprint, name,
-					party->addresses);
+					used);
 	}
 }
 
@@ -244,7 +266,7 @@ static void
 ask_open(struct opening *o, const struct world *world, struct question *q)
 {
 	bool is_ciphertext = ways[o->letter->layer].is_ciphertext;
-	const char *from = o->letter->from.address;
+	const char *from = from_of(o->letter);
 	g_autoptr(GBytes) raw = memfd_map(o->raw, LIMIT_MAIL_SIZE, NULL);
 	g_autoptr(GByteArray) all = g_byte_array_new();
 	g_autoptr(GBytes) bytes = NULL;
@@ -260,12 +282,12 @@ ask_open(struct opening *o, const struct world *world, struct question *q)
 
 		g_byte_array_append(all, data, (guint)size);
 		g_variant_builder_add(&sizes, "t", (guint64)size);
-		add_parties(&parties, world, row);
+		add_parties(&parties, world, from, row);
 	}
 	bytes = g_bytes_new(all->data, all->len);
 	*q = (struct question){ .verb = VERB_OPEN, .n_fds = 4,
 		.body = g_variant_new("(bsa(ssas)bxtat)", (gboolean)is_ciphertext,
-			from != NULL ? from : "", &parties, (gboolean)o->letter->exposed,
+			from, &parties, (gboolean)o->letter->exposed,
 			world->now, world->max_plain, &sizes),
 		.fds = { data_fd(o, raw),
 			is_ciphertext ? memfd_empty() : memfd_from_bytes(o->state->sealed),

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define ANSWER_MAX	(4 * READ_BYTES_MAX)
-#define ROWS_MAX	FRAME_ARRAY_MAX		/* of one file */
+#define KEY_ID		16			/* hex digits */
 
 void
 question_clear(struct question *question)
@@ -52,6 +52,26 @@ reading_free(void *data)
 	g_free(reading);
 }
 
+static bool
+is_hex(const char *text)
+{
+	return text[strspn(text, "0123456789abcdefABCDEF")] == '\0';
+}
+
+/* What the index and the pins take: they end the hub over anything else. */
+static bool
+row_is_sound(const struct certificate_row *row)
+{
+	gsize size = strlen(row->fingerprint);
+
+	for (char **id = row->key_ids; *id != NULL; id++)
+		if (strlen(*id) != KEY_ID || !is_hex(*id))
+			return false;
+	return (size == 40 || size == 64) && is_hex(row->fingerprint) &&
+		g_strv_length(row->key_ids) <= FRAME_ARRAY_MAX &&
+		g_strv_length(row->addresses) <= FRAME_ARRAY_MAX;
+}
+
 static struct certificate_row *
 row_take(GVariant *variant)
 {
@@ -68,8 +88,9 @@ row_take(GVariant *variant)
 	return row;
 }
 
-static struct reading *
-reading_take(GVariant *variant)
+/* False: one of its rows is none. */
+static bool
+reading_take(GVariant *variant, GPtrArray *out)
 {
 	struct reading *reading = g_new0(struct reading, 1);
 	g_autoptr(GVariant) rows = NULL;
@@ -77,12 +98,17 @@ reading_take(GVariant *variant)
 	reading->rows = g_ptr_array_new_with_free_func(
 		(GDestroyNotify)(void (*)(void))certificate_row_free);
 	g_variant_get(variant, "(@a(sasasxxbbay)^as)", &rows, &reading->refused);
-	for (gsize i = 0; i < MIN(g_variant_n_children(rows), ROWS_MAX); i++) {
+	g_ptr_array_add(out, reading);
+	for (gsize i = 0; i < g_variant_n_children(rows); i++) {
 		g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
 
+		if (i == LIMIT_KEYRING)
+			return false;
 		g_ptr_array_add(reading->rows, row_take(row));
+		if (!row_is_sound(reading->rows->pdata[i]))
+			return false;
 	}
-	return reading;
+	return true;
 }
 
 GPtrArray *
@@ -90,20 +116,20 @@ readings_take(int fd, guint n, GError **error)
 {
 	g_autoptr(GBytes) bytes = memfd_map(fd, ANSWER_MAX, error);
 	g_autoptr(GVariant) all = NULL;
+	g_autoptr(GPtrArray) out = g_ptr_array_new_with_free_func(reading_free);
+	bool is_sound;
 
 	if (bytes == NULL)
 		return NULL;
 	all = g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE(READINGS_TYPE), bytes,
 		FALSE));
-	if (!g_variant_is_normal_form(all) || g_variant_n_children(all) != n) {
-		fail(error, NEVER, "keys: what it read is not in the form agreed");
-		return NULL;
-	}
-	GPtrArray *out = g_ptr_array_new_with_free_func(reading_free);
-	for (guint i = 0; i < n; i++) {
+	is_sound = g_variant_is_normal_form(all) && g_variant_n_children(all) == n;
+	for (guint i = 0; is_sound && i < n; i++) {
 		g_autoptr(GVariant) one = g_variant_get_child_value(all, i);
 
-		g_ptr_array_add(out, reading_take(one));
+		is_sound = reading_take(one, out);
 	}
-	return out;
+	if (!is_sound)
+		fail(error, NEVER, "keys: what it read is not in the form agreed");
+	return is_sound ? g_steal_pointer(&out) : NULL;
 }

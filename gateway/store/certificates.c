@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #define APPLICATION_ID 0x756e6769	/* "ungi" */
@@ -280,6 +281,9 @@ index_row(const struct certificates *index, struct query *query)
 	if (query->code == SQLITE_DONE)
 		return false;
 	damage_remove(index, query->code);
+	if (index->base->writer && access(index->base->database, F_OK) != 0)
+		fatal(EX_TEMPFAIL, "%s: damaged, thrown away; the next start makes it anew",
+			index->base->database);
 	/* Says why and ends the process. */
 	return query_row(query);
 }

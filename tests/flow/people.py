@@ -161,11 +161,24 @@ class People:
 		self.folder = folder
 		self.home = os.path.join(folder, "gnupg")
 		os.makedirs(self.home, mode=0o700, exist_ok=True)
-		self.probe = None
+		self.probe = self.agent = None
+
+	def start(self):
+		"""The agent: not left to gpg, which on a busy machine starts a second one and forgets the first."""
+		subprocess.run(["gpg-agent", "--homedir", self.home, "--daemon"], stdin=subprocess.DEVNULL,
+			stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+		run = subprocess.run(["gpg-connect-agent", "--homedir", self.home, "--no-autostart", "getinfo pid", "/bye"],
+			capture_output=True, text=True, timeout=60)
+		found = re.search(r"^D (\d+)", run.stdout, re.M)
+		if not found:
+			raise Failed(f"no agent for {self.home}: {run.stderr}")
+		self.agent = int(found.group(1))
 
 	def gpg(self, *words, feed=b"", at=None, home=None, may_fail=False):
 		"""Runs gpg; its CompletedProcess.  `at`: what it is told the time is."""
-		command = ["gpg", "--homedir", home or self.home, "--batch", "--yes", "--no-tty",
+		if not self.agent and not home:
+			self.start()
+		command = ["gpg", "--homedir", home or self.home, "--batch", "--yes", "--no-tty", "--no-autostart",
 			"--pinentry-mode", "loopback", "--passphrase", "", "--trust-model", "always",
 			"--disable-dirmngr", "--no-auto-key-locate"]
 		if at:
@@ -178,17 +191,9 @@ class People:
 
 	def close(self):
 		"""Ends the agent; may be called again."""
-		if not os.path.isdir(self.home):
+		if not self.agent:
 			return
-		run = subprocess.run(["gpg-connect-agent", "--homedir", self.home, "--no-autostart", "getinfo pid", "/bye"],
-			capture_output=True, text=True, timeout=60)
-		pid = re.search(r"^D (\d+)", run.stdout, re.M)
-		if pid:
-			self.end(int(pid.group(1)))
-		subprocess.run(["gpgconf", "--homedir", self.home, "--remove-socketdir"], capture_output=True, timeout=60)
-
-	@staticmethod
-	def end(pid):
+		pid, self.agent = self.agent, None
 		limit = time.monotonic() + 10
 		try:
 			os.kill(pid, signal.SIGTERM)
@@ -198,6 +203,7 @@ class People:
 			os.kill(pid, signal.SIGKILL)
 		except ProcessLookupError:
 			pass
+		subprocess.run(["gpgconf", "--homedir", self.home, "--remove-socketdir"], capture_output=True, timeout=60)
 
 	# -- keys
 
@@ -232,9 +238,9 @@ class People:
 		with open(os.path.join(self.home, "openpgp-revocs.d", key + ".rev"), "rb") as file:
 			revocation = file.read().replace(b"\n:-----BEGIN", b"\n-----BEGIN")
 		with tempfile.TemporaryDirectory(dir=self.folder) as home:
-			self.gpg("--no-autostart", "--trust-model", "pgp", "--import", home=home,
+			self.gpg("--trust-model", "pgp", "--import", home=home,
 				feed=self.certificate(key) + revocation)
-			return self.gpg("--no-autostart", "--armor", "--export", key, home=home).stdout
+			return self.gpg("--armor", "--export", key, home=home).stdout
 
 	def secret(self, key):
 		return self.gpg("--armor", "--export-secret-keys", key).stdout
@@ -245,7 +251,7 @@ class People:
 
 	def hotline(self, home, key):
 		"""The hotline's certificate out of the site's home (its agent is left alone); the key."""
-		run = self.gpg("--no-autostart", "--export", key, home=home)
+		run = self.gpg("--export", key, home=home)
 		self.receive(run.stdout)
 		return key
 
