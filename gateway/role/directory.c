@@ -136,8 +136,7 @@ pin_one(struct hub *hub, const struct mail *mail, const struct offered_key *offe
 	bool changed = false;
 
 	hub_must(pin_put(hub->store, &pin, &changed, &error), &error, "pin");
-	log_event(changed ? LOG_WARNING : LOG_INFO, "pin", "mail=%s fingerprint=%s changed=%d", id,
-		row->fingerprint, changed);
+	log_event(changed ? LOG_WARNING : LOG_INFO, "pin", "mail=%s changed=%d", id, changed);
 	if (changed)
 		hub_journal(hub, mail->ticket, mail->id, "key-changed", "a correspondent sent "
 			"another key than before: not used until a person accepts it");
@@ -239,6 +238,10 @@ directory_recipient(struct hub *hub, const char *address)
 
 	for (guint i = 0; party != NULL && found == NULL && party->keys[i] != NULL; i++)
 		found = first_usable(hub, certificates_find(hub->certificates, party->keys[i]));
+	/* Nothing else than its own keys speaks for a party that has some: least of all what
+	 * anybody may send under its address. */
+	if (party != NULL && party->keys[0] != NULL)
+		return found;
 	if (found == NULL)
 		found = first_usable(hub, certificates_by_address(hub->certificates, address));
 	return found != NULL ? found : by_pin(hub, address);

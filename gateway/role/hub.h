@@ -198,8 +198,8 @@ void directory_read(struct hub *, struct link *, struct frame *);
 void directory_gone(struct hub *, guint keys, const char *cause);
 /* Pins what came with the mail, for its From address. */
 void directory_pin(struct hub *, const struct mail *, const struct opening *);
-/* What to encrypt to for this address: its party's key, else one that names the address, else the
- * pinned one. NULL: none that can be used now. */
+/* What to encrypt to for this address: of a party with keys one of those; else one that names the
+ * address, else the pinned one.  NULL: none that can be used now. */
 struct recipient { char *fingerprint; GBytes *certificate; };
 struct recipient *directory_recipient(struct hub *, const char *address);
 void recipient_free(struct recipient *);

@@ -62,6 +62,9 @@ flow_tests += tests/flow/main.py tests/flow/threads.py tests/flow/clock.py tests
 	tests/flow/deaths.py tests/flow/faults.py tests/flow/canary.py tests/flow/service.py \
 	tests/flow/processes.py tests/flow/ledger.py tests/flow/again.py tests/flow/forged.py \
 	tests/flow/protected.py tests/flow/thief.py tests/flow/opening.py \
-	tests/flow/keys.py tests/flow/review3.py
+	tests/flow/keys.py tests/flow/review3.py \
+	tests/flow/real.py tests/flow/real-faults.py tests/flow/real-kill.py tests/flow/real-stall.py \
+	tests/flow/adopt.py
 EXTRA_DIST += $(flow_tests) tests/flow/flow.py tests/flow/servers.py tests/flow/people.py tests/flow/packets.py \
+	tests/flow/realsite.py tests/flow/mailset.py \
 	tests/corpus/protected/make-protected.py

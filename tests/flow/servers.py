@@ -232,6 +232,7 @@ default_transport = error:5.1.2 nothing leaves this test
 relay_transport = error:5.1.2 nothing leaves this test
 virtual_mailbox_domains = texthash:{folder}/postfix/domains
 virtual_mailbox_maps = texthash:{folder}/postfix/recipients
+virtual_alias_maps = texthash:{folder}/postfix/aliases
 virtual_transport = lmtp:unix:{folder}/lmtp
 message_size_limit = {size}
 mailbox_size_limit = 0
@@ -284,9 +285,10 @@ running = []
 
 class Servers:
 	"""imaps_port, imap_port (STARTTLS), submissions_port, submission_port (STARTTLS), strict_port, plain_port; ca_file;
-	hosts: address by name of CERTIFICATES.  Without Postfix the four last ports are None, why_no_postfix says why."""
+	hosts: address by name of CERTIFICATES.  aliases: user by further address.  Without Postfix the four last ports
+	are None, why_no_postfix says why."""
 
-	def __init__(self, folder=None, users=(USER,), postfix=True):
+	def __init__(self, folder=None, users=(USER,), postfix=True, aliases=None):
 		missing = [name for name, path in (("dovecot", DOVECOT), ("openssl", OPENSSL)) if not path]
 		if missing:
 			raise RuntimeError(f"missing: {' '.join(missing)}; ./test.sh installs them")
@@ -305,14 +307,13 @@ class Servers:
 		self.imap_port, self.imaps_port, *others = free_ports(2 + len(POSTFIX_PORTS))
 		for name, port in zip(POSTFIX_PORTS, others):
 			setattr(self, f"{name}_port", None if self.why_no_postfix else port)
-		self.passwords = {}
+		self.passwords, self.aliases = {}, aliases or {}
 		os.makedirs(self.path("mail"), mode=0o700)
 		os.chown(self.path("mail"), self.owner.pw_uid, self.owner.pw_gid)
 		self.write_dovecot()
 		if not self.why_no_postfix:
 			self.write_postfix()
-		for user in users:
-			self.enter_user(user, PASSWORD)
+		self.enter_users(users, PASSWORD)
 		self.dovecot_start()
 		if not self.why_no_postfix:
 			self.postfix_start()
@@ -358,25 +359,25 @@ class Servers:
 					f"-o syslog_name=postfix/{port}/{name}\n"
 		self.write("postfix/master.cf", text)
 
-	def enter_user(self, user, password):
-		self.passwords[user] = password
-		home = self.path("mail", user)
+	def enter_users(self, users, password):
+		self.passwords.update({user: password for user in users})
 		self.write("users", "".join(f"{name}:{{PLAIN}}{secret}:{self.owner.pw_uid}:{self.owner.pw_gid}::"
 			f"{self.path('mail', name)}::\n" for name, secret in self.passwords.items()))
 		os.chmod(self.path("users"), 0o644)
-		if not os.path.isdir(home):
-			os.mkdir(home, 0o700)
-			os.chown(home, self.owner.pw_uid, self.owner.pw_gid)
+		for home in [self.path("mail", user) for user in users]:
+			if not os.path.isdir(home):
+				os.mkdir(home, 0o700)
+				os.chown(home, self.owner.pw_uid, self.owner.pw_gid)
 		if not self.why_no_postfix:
 			self.write("postfix/recipients", "".join(f"{name} ok\n" for name in self.passwords))
 			self.write("postfix/senders", "".join(f"{name} {name}\n" for name in self.passwords))
+			self.write("postfix/aliases", "".join(f"{name} {user}\n" for name, user in self.aliases.items()))
 			domains = {name.rpartition("@")[2] for name in self.passwords}
 			self.write("postfix/domains", "".join(f"{name} ok\n" for name in sorted(domains)))
 
 	def add_user(self, *users, password=PASSWORD):
 		"""Makes mailboxes; returns once both servers know them."""
-		for user in users:
-			self.enter_user(user, password)
+		self.enter_users(users, password)
 		if self.postfix:
 			self.postfix_command("reload")
 			self.must(lambda: self.known_to_postfix(users[-1]), f"Postfix to know {users[-1]}")
@@ -490,6 +491,27 @@ class Servers:
 			status, what = client.append(folder, None, imaplib.Time2Internaldate(when or time.time()), raw)
 		if status != "OK":
 			raise RuntimeError(f"APPEND: {what}")
+
+	def submit(self, mails):
+		"""(raw, envelope sender, recipients) each, from outside, through Postfix into INBOX."""
+		with smtplib.SMTP(self.hosts["good"], self.plain_port, timeout=120) as client:
+			for raw, sender, recipients in mails:
+				client.sendmail(sender, recipients, b"\r\n".join(raw.replace(b"\r\n", b"\n").split(b"\n")),
+					mail_options=("BODY=8BITMIME",))
+
+	def place(self, raws, user=USER, folder="INBOX", when=None):
+		"""Straight into the Maildir of a user, for many; `when` they arrived."""
+		self.count(user, folder)	# Dovecot makes it
+		root = self.path("mail", user, "Maildir", *([] if folder == "INBOX" else ["." + folder]))
+		for n, raw in enumerate(raws):
+			at = int(when or time.time())
+			name = f"{at}.P{os.getpid()}Q{n}.mx"
+			temporary = f"{root}/tmp/{name}"
+			with open(temporary, "wb") as file:
+				file.write(raw.replace(b"\r\n", b"\n"))
+			os.chown(temporary, self.owner.pw_uid, self.owner.pw_gid)
+			os.utime(temporary, (at, at))
+			os.rename(temporary, f"{root}/new/{name}")
 
 	def deliver_many(self, raws, user=USER, when=None):
 		"""Many at once, by APPEND over one connection."""
