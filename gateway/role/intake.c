@@ -276,6 +276,9 @@ intake_listed(struct hub *hub, struct link *link, struct frame *frame)
 	g_free(box->identity);
 	box->identity = g_strdup(identity);
 	if (box->folder == 0 && g_strcmp0(box->row->identity, identity) != 0) {
+		/* A mailbox made anew: what was left in place at the first poll is left again. */
+		if (box->row->identity != NULL && box->adopt_since >= 0)
+			box->row->floor = box->row->first_poll - box->adopt_since;
 		g_free(box->row->identity);
 		box->row->identity = g_strdup(identity);
 		row_put(hub, box);

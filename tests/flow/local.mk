@@ -61,7 +61,7 @@ hooked_ungcuuctl_LDADD = $(HOOKED_CTL_LIBS)
 flow_tests += tests/flow/main.py tests/flow/threads.py tests/flow/clock.py tests/flow/hostile.py \
 	tests/flow/deaths.py tests/flow/faults.py tests/flow/canary.py tests/flow/service.py \
 	tests/flow/processes.py tests/flow/ledger.py tests/flow/again.py tests/flow/forged.py \
-	tests/flow/protected.py tests/flow/thief.py tests/flow/opening.py \
+	tests/flow/protected.py tests/flow/thief.py tests/flow/opening.py tests/flow/budget.py \
 	tests/flow/keys.py tests/flow/review3.py \
 	tests/flow/real.py tests/flow/real-faults.py tests/flow/real-kill.py tests/flow/real-stall.py \
 	tests/flow/adopt.py

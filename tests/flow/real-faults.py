@@ -3,6 +3,8 @@
 # real-faults: servers that are not who they should be are refused before the login, and mail waits until they
 # are; servers that go and come back cost nothing; 5 000 old mails are left where they are.
 
+import glob
+import os
 import re
 import time
 
@@ -180,6 +182,14 @@ def check_old():
 	site.post(report(16))
 	same((site.once(), acks(15), acks(16)), (0, 0, 2), "the next start sends nothing for them either")
 	note(f"the next start: {time.monotonic() - begin:.1f} s")
+	world.dovecot_stop()
+	for path in glob.glob(world.path("mail", OLD, "Maildir", "dovecot*")):
+		os.remove(path)
+	world.dovecot_start()
+	site.post(report(16))
+	same((site.once(), acks(15), acks(16)), (0, 0, 3), "nor when the server numbers all of them anew (UIDVALIDITY)")
+	same((len(site.tickets()), site.lying()), (3, n_old), "no ticket, either, and they lie where they were")
+	same(site.ctl("ledger")["mailboxes"][0]["unexplained"], 0, "and the ledger explains them")
 
 
 check_way_in()

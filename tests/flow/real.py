@@ -77,9 +77,9 @@ def through_servers(world, site, mails):
 	same(site.once(seconds=300), 1, "STARTTLS: --once ends with 1, for mails were held")
 	log = world.logs("postfix.log")
 	ok("postfix/submission/good/smtpd" in log and "sasl_method=SCRAM-SHA-256" in log, "STARTTLS was used, and SCRAM")
-	logins = re.findall(r"imap-login: (?:Login|Info: Login): user=<ungcuu@example.vn>, method=(\S+), .*?(TLS)?(?:, session|$)",
-		world.logs("dovecot.log"), re.M)
-	same({method for method, _ in logins} - {"PLAIN"}, {"SCRAM-SHA-256"}, "logins by SCRAM-SHA-256")
+	# 2.3 says "Login:", 2.4 "Logged in:"
+	logins = re.findall(r"imap-login: .*?user=<ungcuu@example.vn>.*?method=([^\s,]+)", world.logs("dovecot.log"))
+	same(set(logins) - {"PLAIN"}, {"SCRAM-SHA-256"}, "logins by SCRAM-SHA-256")
 	same((site.lying(), site.lying("Junk")), (0, 0), "nothing is left in INBOX and Junk")
 	raws = world.fetch(USER, "Done")
 	same(len(raws), sum(1 + mail.copies for mail in everyone), "all of them lie in Done")
