@@ -415,6 +415,12 @@ expected, persons = made(site)
 same(site.run("ungcuud", "-f", site.path("ungcuu.conf"), "-n")[0], 0, "the configuration is accepted")
 same(({wanted["signature"] for wanted in expected["mails"].values()},
 	{wanted["encryption"] for wanted in expected["mails"].values()}), (SIGNATURES, ENCRYPTIONS), "the corpus has every word")
+plain = site.path("corpus", "encrypted-trusted.lf.eml")
+first = site.ctl("inspect", plain)
+same(site.once(), 0, "a first run, which makes the index of certificates")
+second = site.ctl("inspect", plain)
+same([first.get(key) for key in ("signature", "encryption", "text")], [second.get(key) for key in ("signature", "encryption", "text")],
+	"inspect says the same with the daemon's index and without")
 inspected(site, expected)
 found = taken_in(site, expected)
 rows = check_rows(site, expected, found)

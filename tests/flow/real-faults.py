@@ -22,7 +22,9 @@ def report(n):
 	return mail(f"Báo cáo thứ {n}.\n", sender=REPORTERS[n])
 
 
-def acks(n):
+def acks(n, least=0):
+	"""How many answers lie in this reporter's mailbox; `least` are waited for, for Postfix delivers in its own time."""
+	wait_until(lambda: world.count(REPORTERS[n]) >= least, 30)
 	return world.count(REPORTERS[n])
 
 
@@ -75,11 +77,11 @@ def check_way_in():
 	ok(status["exit"] == 1 and any("STARTTLS" in line for line in status["attention"]), "status says why", status)
 	ok(site.ctl("check")["exit"] != 0, "check fails")
 	site.via({"tls": "implicit", "port": world.imaps_port, "host": world.hosts["good"], "ca_file": world.ca_file})
-	same((site.once(), acks(0), site.lying(), site.lying("Done")), (0, 1, 0, 1), "in: the right CA: everything is handled")
+	same((site.once(), acks(0, 1), site.lying(), site.lying("Done")), (0, 1, 0, 1), "in: the right CA: everything is handled")
 	same((site.ctl("status")["exit"], site.ctl("check")["exit"]), (0, 0), "and status and check are content")
 	site.via({"host": world.hosts["wrong-host"], "more": f'tls_pin = "{world.tls.pin("wrong-host")}";'})
 	site.post(report(0))
-	same((site.once(), acks(0)), (0, 2), "in: a pinned key stands for chain and name")
+	same((site.once(), acks(0, 2)), (0, 2), "in: a pinned key stands for chain and name")
 	site.balanced("in: balanced", seen=2)
 
 
@@ -114,7 +116,7 @@ def check_two():
 	site.via({"others": second, "ca_file": world.tls.path("other", "pem")})
 	site.post(report(17))
 	site.deliver(report(18))
-	same((site.once(), acks(17), acks(18)), (1, 0, 1), "two mailboxes, one of them not to be trusted: the other is served")
+	same((site.once(), acks(17), acks(18, 1)), (1, 0, 1), "two mailboxes, one of them not to be trusted: the other is served")
 	boxes = {box["mailbox"]: bool(box["error"]) for box in site.ctl("status").get("mailboxes", [])}
 	same(boxes, {"main": True, "phu": False}, "status tells which")
 	lines = [line["what"] for line in site.ctl("check")["checks"] if line["level"] == "fail"]
@@ -122,7 +124,7 @@ def check_two():
 	site.via({"ca_file": world.ca_file},
 		{"port": world.strict_port, "more": f'null_sender = false; envelope = "{TWO}";'})
 	site.post(report(17))
-	same((site.once(), acks(17), acks(18)), (0, 2, 1), "both are served, through a server that wants our own envelope sender")
+	same((site.once(), acks(17, 2), acks(18, 1)), (0, 2, 1), "both are served, through a server that wants our own envelope sender")
 	ok(all(f"Return-Path: <{TWO}>".encode() in raw for raw in world.fetch(REPORTERS[17])), "which is what it got")
 	ledger = site.ctl("ledger").get("mailboxes", [])
 	same([(box["mailbox"], box["seen"], box["unexplained"]) for box in ledger], [("main", 2, 0), ("phu", 1, 0)],
@@ -173,21 +175,21 @@ def check_old():
 	took = time.monotonic() - begin
 	note(f"{n_old} old mails: {took:.1f} s")
 	ok(took < 60, "in bounded time", took)
-	same((acks(15), acks(16)), (0, 1), "nothing is sent but the answer to the new one")
+	same((acks(15), acks(16, 1)), (0, 1), "nothing is sent but the answer to the new one")
 	same(len(re.findall(r"status=sent", log_since(world, "postfix.log", before))), 1, "Postfix says so, too")
 	same([ticket["reporter"] for ticket in site.tickets()], [REPORTERS[16]], "one ticket")
 	same((site.lying(), site.lying("Done")), (n_old, 1), "the old ones lie where they were")
 	same(site.balanced("5 000 old mails: balanced", seen=n_old + 1)["accounted"]["before_start"], n_old, "counted as before-start")
 	begin = time.monotonic()
 	site.post(report(16))
-	same((site.once(), acks(15), acks(16)), (0, 0, 2), "the next start sends nothing for them either")
+	same((site.once(), acks(15), acks(16, 2)), (0, 0, 2), "the next start sends nothing for them either")
 	note(f"the next start: {time.monotonic() - begin:.1f} s")
 	world.dovecot_stop()
 	for path in glob.glob(world.path("mail", OLD, "Maildir", "dovecot*")):
 		os.remove(path)
 	world.dovecot_start()
 	site.post(report(16))
-	same((site.once(), acks(15), acks(16)), (0, 0, 3), "nor when the server numbers all of them anew (UIDVALIDITY)")
+	same((site.once(), acks(15), acks(16, 3)), (0, 0, 3), "nor when the server numbers all of them anew (UIDVALIDITY)")
 	same((len(site.tickets()), site.lying()), (3, n_old), "no ticket, either, and they lie where they were")
 	same(site.ctl("ledger")["mailboxes"][0]["unexplained"], 0, "and the ledger explains them")
 
