@@ -57,6 +57,7 @@ G_NORETURN void panic(const char *format, ...) G_GNUC_PRINTF(1, 2);
 int memfd_new(const char *name);
 /* memfd holding `bytes`, already frozen. */
 int memfd_from_bytes(GBytes *bytes);
+int memfd_dup(int fd);			/* close-on-exec; fatal() without descriptors */
 /* Adds F_SEAL_WRITE|SHRINK|GROW|SEAL: nobody can change it from here on.  LATER while a writer maps it. */
 enum outcome memfd_freeze(int fd, GError **error);
 /* The frozen content, mapped; NEVER if it is not a memfd with all four seals, or larger than max bytes.

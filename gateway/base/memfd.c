@@ -86,6 +86,16 @@ memfd_from_bytes(GBytes *bytes)
 	return fd;
 }
 
+int
+memfd_dup(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (copy < 0)
+		fatal(EX_OSERR, "cannot duplicate a descriptor: %s", g_strerror(errno));
+	return copy;
+}
+
 struct mapping { void *at; gsize size; };
 
 static void

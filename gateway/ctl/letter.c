@@ -117,7 +117,7 @@ struct session {
 
 /* ---- one question to a letter process ------------------------------------ */
 
-struct errand { struct peer *child; bool is_child_gone, is_over; enum outcome outcome; };
+struct errand { struct peer *child; bool is_child_gone, is_over; };
 
 static void
 read_child(struct session *session, struct errand *errand)

@@ -172,7 +172,8 @@ compose_ask(struct hub *hub, struct out_job *job, const struct rendered *text, c
 			job->recipient != NULL ? text->outer_subject : "",
 			compose_fields(hub, row, text->subject, code), name, hub->site->address,
 			row->recipient, &parts),
-		.fds = { memfd_from_text(text->body), hub_dup(job->entity), hub_dup(job->header) },
+		.fds = { memfd_from_text(text->body), memfd_dup(job->entity),
+			memfd_dup(job->header) },
 		.n_fds = 3, .results = { job->entity, job->header },
 		.done = composed, .data = job,
 	});

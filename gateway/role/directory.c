@@ -54,7 +54,7 @@ directory_work(struct hub *hub)
 	if (hub->compile == NULL || hub->compiler != 0 || hub->stopping)
 		return;
 	if (keys != NULL && compile_ask(hub->compile, &question)) {
-		hub->compiled = hub_dup(question.result);
+		hub->compiled = memfd_dup(question.result);
 		hub->compiler = keys->index + 1;
 		hub_ask_keys(hub, keys, &question);
 	} else if (!compile_left(hub->compile)) {

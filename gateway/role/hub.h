@@ -119,7 +119,6 @@ void hub_link_read(struct hub *, struct link *);	/* what lies there now */
 /* Sends after the commit; the body is sunk, the fds are duplicated.  deadline_ms from now. */
 void hub_request(struct hub *, struct link *, int verb, GVariant *body, const int *fds, guint n_fds,
 	gint64 deadline_ms);
-int hub_dup(int fd);			/* close-on-exec; fatal() without descriptors */
 /* Asks the supervisor to end and restart a worker. */
 void hub_renew(struct hub *, struct link *);
 /* In a turn, a store verb that fails ends the hub: the set starts anew with what was last

@@ -6,9 +6,6 @@
  */
 #include "role/hub.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sysexits.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -51,16 +48,6 @@ request_send(struct hub *hub, void *data)
 	g_free(request);
 }
 
-int
-hub_dup(int fd)
-{
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-
-	if (copy < 0)
-		fatal(EX_OSERR, "cannot duplicate a descriptor: %s", g_strerror(errno));
-	return copy;
-}
-
 void
 hub_request(struct hub *hub, struct link *link, int verb, GVariant *body, const int *fds,
 	guint n_fds, gint64 deadline_ms)
@@ -73,7 +60,7 @@ hub_request(struct hub *hub, struct link *link, int verb, GVariant *body, const 
 	request->n_fds = n_fds;
 	request->deadline = deadline_ms;
 	for (guint i = 0; i < n_fds; i++)
-		request->fds[i] = hub_dup(fds[i]);
+		request->fds[i] = memfd_dup(fds[i]);
 	hub_after_commit(hub, request_send, request);
 }
 

@@ -8,9 +8,7 @@
  */
 #include "role/opening.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #define CANDIDATES_MAX	16	/* certificates of one question */
@@ -172,23 +170,13 @@ memfd_empty(void)
 	return memfd_from_bytes(nothing);
 }
 
-static int
-dup_of(int fd)
-{
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-
-	if (copy < 0)
-		fatal(EX_OSERR, "cannot duplicate a descriptor");
-	return copy;
-}
-
 /* A place for the answer, ours and the question's. */
 static int
 result_new(struct opening_state *state, const char *name)
 {
 	result_drop(state);
 	state->result = memfd_new(name);
-	return dup_of(state->result);
+	return memfd_dup(state->result);
 }
 
 static void
@@ -199,7 +187,7 @@ ask_parse(struct opening *o, struct question *q)
 
 	*q = (struct question){ .verb = VERB_PARSE, .n_fds = 3,
 		.body = g_variant_new("(b)", (gboolean)(o->state->outer != NULL)),
-		.fds = { dup_of(o->raw), memfd_from_bytes(outer),
+		.fds = { memfd_dup(o->raw), memfd_from_bytes(outer),
 			result_new(o->state, "letter") } };
 	q->result = q->fds[2];
 }
@@ -209,7 +197,7 @@ ask_extract(struct opening *o, struct question *q)
 {
 	*q = (struct question){ .verb = VERB_EXTRACT, .n_fds = 2,
 		.body = g_variant_new("(s)", ""),
-		.fds = { dup_of(o->raw), result_new(o->state, "sealed") } };
+		.fds = { memfd_dup(o->raw), result_new(o->state, "sealed") } };
 	q->result = q->fds[1];
 }
 
@@ -304,7 +292,7 @@ ask_read(struct opening *o, struct question *q)
 		g_ptr_array_add(files, ((struct offered_key *)o->letter->offered->pdata[i])->bytes);
 	readings_question((GBytes *const *)files->pdata, files->len, q);
 	result_drop(o->state);
-	o->state->result = dup_of(q->result);
+	o->state->result = memfd_dup(q->result);
 }
 
 void

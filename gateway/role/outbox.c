@@ -208,8 +208,8 @@ protect_ask(struct hub *hub, struct out_job *job, struct link *keys)
 		.body = g_variant_new("(sssx)", hub->site->fingerprint,
 			job->recipient != NULL ? job->recipient->fingerprint : "", boundary,
 			hub->now),
-		.fds = { hub_dup(job->entity), memfd_from_bytes(job->recipient != NULL ?
-			job->recipient->certificate : nothing), hub_dup(job->protected) } };
+		.fds = { memfd_dup(job->entity), memfd_from_bytes(job->recipient != NULL ?
+			job->recipient->certificate : nothing), memfd_dup(job->protected) } };
 	hub_ask_keys(hub, keys, &question);
 }
 
