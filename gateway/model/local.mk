@@ -1,7 +1,7 @@
 # model: plain structs and word tables; no library but GLib
 noinst_LIBRARIES += gateway/model/libmodel.a
 gateway_model_libmodel_a_SOURCES = \
-	gateway/model/model.h \
+	gateway/model/model.h gateway/model/options.h \
 	gateway/model/words.c \
 	gateway/model/limits.c \
 	gateway/model/letter.c \
