@@ -111,16 +111,20 @@ compare_page(struct balance *balance, const char *folder, char **after, GError *
 	guint32 outcome;
 	guint64 size;
 	gint64 arrived;
-	gboolean more;
+	gboolean more, has_holes;
 	const struct question question = { .verb = VERB_LIST,
 		.body = g_variant_new("(ssu)", folder, *after, (guint32) PAGE) };
 	enum outcome how = helper_ask(&balance->fetch, &question, &frame, error);
 
 	if (how != DONE)
 		return how;
-	g_variant_get(frame.body, "(u&s&sa(sxt)b)", &outcome, &why, &identity, &items, &more);
+	g_variant_get(frame.body, "(u&s&sa(sxt)bb)", &outcome, &why, &identity, &items, &more,
+		&has_holes);
 	if (outcome != DONE)
 		return fail(error, LATER, "%s: %s", folder, why);
+	if (has_holes)
+		return fail(error, LATER, "%s: the server does not tell of every mail it has",
+			folder);
 	g_free(balance->identity);
 	balance->identity = g_strdup(identity);
 	if (!balance->first)

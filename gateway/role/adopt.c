@@ -37,6 +37,26 @@ intake_cursors_forget(struct intake *box)
 	}
 }
 
+/* Its row is there already. */
+void
+intake_adopted(struct hub *hub, const struct intake *box, struct wanted *wanted, guint64 size,
+	const char *hex)
+{
+	struct mail *mail = mail_get(hub->store, wanted->known);
+	g_autoptr(GError) error = NULL;
+
+	hub_must(blob_link(hub->store, &wanted->blob, size, &error), &error, "spool");
+	mail->blob = wanted->blob.id;
+	mail->size = size;
+	g_free(mail->sha256);
+	mail->sha256 = g_strdup(hex);
+	mail->kind = -1;
+	mail->silent = box->adopt_silent;
+	job_event(hub, mail, MAIL_EVENT_ADOPT, NULL, mail->silent ? "taken in later, unanswered" :
+		"taken in later");
+	mail_free(mail);
+}
+
 /* `ungcuuctl mailbox adopt NAME`: what came since then and lies where it was is taken in by the
  * next poll, which begins at once.  JSON; g_free(). */
 char *

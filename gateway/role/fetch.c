@@ -51,18 +51,18 @@ open_mailbox(GError **error)
 
 /* Puts in what fits a frame; the rest is asked for next. */
 static GVariant *
-page(const GPtrArray *found, bool *more)
+page(struct listing *listing)
 {
 	GVariantBuilder items;
 	gsize bytes = 0;
 
 	g_variant_builder_init(&items, G_VARIANT_TYPE("a(sxt)"));
-	for (guint i = 0; i < found->len; i++) {
-		const struct found *mail = found->pdata[i];
+	for (guint i = 0; listing->found && i < listing->found->len; i++) {
+		const struct found *mail = listing->found->pdata[i];
 
 		bytes += strlen(mail->uid) + 32;	/* numbers, padding, offsets */
 		if (bytes > PAGE_BYTES) {
-			*more = true;
+			listing->more = true;
 			break;
 		}
 		g_variant_builder_add(&items, "(sxt)", mail->uid, mail->arrived, mail->size);
@@ -75,8 +75,7 @@ serve_list(struct peer *hub, struct frame *frame)
 {
 	const char *folder, *after;
 	guint32 max;
-	bool more = false;
-	g_autoptr(GPtrArray) found = NULL;
+	g_auto(listing_auto) listing = { 0 };
 	g_autofree char *identity = NULL;
 	g_autoptr(GError) error = NULL;
 
@@ -85,22 +84,32 @@ serve_list(struct peer *hub, struct frame *frame)
 	enum outcome how = open_mailbox(&error);
 
 	if (how == DONE)
-		how = source_list(mailbox, folder, after, MIN(max, PAGE_MAX), &found, &more,
-			&identity, &error);
-	if (how != DONE) {
-		g_clear_pointer(&found, g_ptr_array_unref);
-		found = g_ptr_array_new();
-		more = false;
-	}
+		how = source_list(mailbox, folder, after, MIN(max, PAGE_MAX), &listing, &error);
+	identity = g_steal_pointer(&listing.identity);
+	if (how != DONE)
+		listing_clear(&listing);
 
 	g_autofree char *why = reason(error);
-	GVariant *items = page(found, &more);
+	GVariant *items = page(&listing);
 
-	answer(hub, VERB_LISTED, g_variant_new("(uss@a(sxt)b)", (guint32) how, why,
-		identity ? identity : "", items, (gboolean) more));
+	answer(hub, VERB_LISTED, g_variant_new("(uss@a(sxt)bb)", (guint32) how, why,
+		identity ? identity : "", items, (gboolean) (how == DONE && listing.more),
+		(gboolean) listing.has_holes));
 }
 
-/* ---- TAKE ----------------------------------------------------------------------------- */
+/* ---- EXPECT, TAKE ---------------------------------------------------------------------------- */
+
+static void
+serve_expect(struct peer *hub, struct frame *frame)
+{
+	const char *folder;
+	g_autofree const char **uids = NULL;
+
+	(void) hub;
+	g_variant_get(frame->body, "(&s^a&s)", &folder, &uids);
+	if (mailbox)
+		source_expect(mailbox, folder, uids);
+}
 
 static enum outcome
 put_sealed(void *data, const void *bytes, gsize size, GError **error)
@@ -263,6 +272,7 @@ serve_check(struct peer *hub, struct frame *frame)
 
 static const struct { int verb; void (*serve)(struct peer *, struct frame *); } services[] = {
 	{ VERB_LIST,    serve_list },
+	{ VERB_EXPECT,  serve_expect },
 	{ VERB_TAKE,    serve_take },
 	{ VERB_SETTLE,  serve_settle },
 	{ VERB_FOLDERS, serve_folders },

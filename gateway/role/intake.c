@@ -170,8 +170,9 @@ folder_end(struct intake *box)
 {
 	if (strcmp(box->type, "imap") == 0 && !box->failed && !box->cut) {
 		g_free(box->cursors->pdata[box->folder]);
-		box->cursors->pdata[box->folder] = g_strdup(box->after);
+		box->cursors->pdata[box->folder] = box->has_holes ? NULL : g_strdup(box->after);
 	}
+	box->has_holes = false;
 	box->folder++;
 	folder_begin(box);
 }
@@ -252,6 +253,19 @@ item_listed(struct hub *hub, struct intake *box, const char *uid, gint64 arrived
 	g_queue_push_tail(&box->wanted, wanted);
 }
 
+/* So that fetch may bring small ones together. */
+static void
+expect(struct hub *hub, struct intake *box, struct link *link)
+{
+	GVariantBuilder uids;
+
+	g_variant_builder_init(&uids, G_VARIANT_TYPE("as"));
+	for (const GList *at = box->wanted.head; at != NULL; at = at->next)
+		g_variant_builder_add(&uids, "s", ((const struct wanted *)at->data)->uid);
+	hub_request(hub, link, VERB_EXPECT, g_variant_new("(sas)",
+		box->folders->pdata[box->folder], &uids), NULL, 0, ANSWER_MS);
+}
+
 void
 intake_listed(struct hub *hub, struct link *link, struct frame *frame)
 {
@@ -259,7 +273,7 @@ intake_listed(struct hub *hub, struct link *link, struct frame *frame)
 	const char *why, *identity, *uid;
 	struct intake *box;
 	guint32 outcome;
-	gboolean more;
+	gboolean more, has_holes;
 	guint64 size;
 	gint64 arrived;
 
@@ -268,7 +282,8 @@ intake_listed(struct hub *hub, struct link *link, struct frame *frame)
 	box = hub->boxes->pdata[link->index];
 	if (box->phase != PHASE_LISTING)
 		return;
-	g_variant_get(frame->body, "(u&s&sa(sxt)b)", &outcome, &why, &identity, &items, &more);
+	g_variant_get(frame->body, "(u&s&sa(sxt)bb)", &outcome, &why, &identity, &items, &more,
+		&has_holes);
 	if (outcome != DONE) {
 		intake_failed(hub, box, why);
 		return;
@@ -289,7 +304,10 @@ intake_listed(struct hub *hub, struct link *link, struct frame *frame)
 		box->after = g_strdup(uid);
 	}
 	box->more = more && !hub->stopping;
+	box->has_holes |= has_holes;
 	box->phase = PHASE_TAKING;
+	if (box->wanted.length > 1 && strcmp(box->type, "imap") == 0)
+		expect(hub, box, link);
 }
 
 /* ---- taking -------------------------------------------------------------- */
@@ -343,26 +361,6 @@ put_back(struct hub *hub, struct intake *box, struct wanted *wanted, const char 
 	}
 }
 
-/* Its row is there already. */
-static void
-mail_adopted(struct hub *hub, const struct intake *box, struct wanted *wanted, guint64 size,
-	const char *hex)
-{
-	struct mail *mail = mail_get(hub->store, wanted->known);
-	g_autoptr(GError) error = NULL;
-
-	hub_must(blob_link(hub->store, &wanted->blob, size, &error), &error, "spool");
-	mail->blob = wanted->blob.id;
-	mail->size = size;
-	g_free(mail->sha256);
-	mail->sha256 = g_strdup(hex);
-	mail->kind = -1;
-	mail->silent = box->adopt_silent;
-	job_event(hub, mail, MAIL_EVENT_ADOPT, NULL, mail->silent ? "taken in later, unanswered" :
-		"taken in later");
-	mail_free(mail);
-}
-
 static void
 mail_stored(struct hub *hub, struct intake *box, struct wanted *wanted, guint64 size,
 	const guint8 *sha256)
@@ -372,7 +370,7 @@ mail_stored(struct hub *hub, struct intake *box, struct wanted *wanted, guint64 
 	g_autofree char *text = NULL;
 
 	if (wanted->adopts) {
-		mail_adopted(hub, box, wanted, size, hex);
+		intake_adopted(hub, box, wanted, size, hex);
 		return;
 	}
 	if (!id_is_null(wanted->known) && put_back(hub, box, wanted, hex))

@@ -35,6 +35,7 @@ struct intake {
 	bool adopt_silent;
 	char *after, *identity;
 	bool more, failed;
+	bool has_holes;			/* the server did not tell of all mails of this folder */
 	bool cut;			/* a stop ended this poll early: it proves nothing */
 	GQueue wanted;			/* struct wanted: to be taken */
 	GQueue taking;			/* struct wanted: asked for, in order */
@@ -48,6 +49,9 @@ struct intake {
 void intake_failed(struct hub *, struct intake *, const char *why);
 /* What `mailbox adopt` said of it last. */
 void intake_adopt_read(struct hub *, struct intake *);
+/* Left mail that was taken after all; its row is there already. */
+void intake_adopted(struct hub *, const struct intake *, struct wanted *, guint64 size,
+	const char *sha256);
 /* The next poll lists everything. */
 void intake_cursors_forget(struct intake *);
 /* Asks for the oldest unmoved mails of one folder; false when there are none. */

@@ -54,9 +54,11 @@ char *verbs_print(void);
 	/* helper name, arguments / exit status, output */ \
 	X(HELPER,  "helper",  HUB,             SUP,         "(sas)",         16384, 0, -1) \
 	X(HELPED,  "helped",  SUP,             HUB,         "(us)",          20480, 0, VERB_HELPER) \
-	/* folder, after, max / outcome, why, identity, [(uid, arrived ms, size)], more */ \
+	/* folder, after, max / outcome, why, identity, [(uid, arrived ms, size)], more, has holes */ \
 	X(LIST,    "list",    HUB,             ROLE_FETCH,  "(ssu)",          2048, 0, -1) \
-	X(LISTED,  "listed",  ROLE_FETCH,      HUB,         "(ussa(sxt)b)",  65536, 0, VERB_LIST) \
+	X(LISTED,  "listed",  ROLE_FETCH,      HUB,         "(ussa(sxt)bb)", 65536, 0, VERB_LIST) \
+	/* folder, [uid]: to be taken next, in this order */ \
+	X(EXPECT,  "expect",  HUB,             ROLE_FETCH,  "(sas)",         65536, 0, -1) \
 	/* folder, uid, max bytes, blob id, key; the blob's O_TMPFILE / outcome, why, size, sha256 */ \
 	X(TAKE,    "take",    HUB,             ROLE_FETCH,  "(sstayay)",      2048, 1, -1) \
 	X(TAKEN,   "taken",   ROLE_FETCH,      HUB,         "(ustay)",        2048, 0, VERB_TAKE) \

@@ -17,7 +17,13 @@ struct account {
 	GHashTable *sizes;		/* guint64, of the pages listed last */
 	GHashTable *inexact;		/* guint64: what came, not what was told */
 	GHashTable *moved;		/* its uid text in the done folder, or "" */
+	/* imap-batch.c: */
+	GPtrArray *expected;		/* keys of the mails taken next */
+	GHashTable *ahead;		/* GBytes by key: came already */
+	gint64 one_by_one;		/* until then, monotonic, us */
 };
+
+#define ITEM_BYTES	512	/* of one mail in an answer besides its body, generously */
 
 struct uid { guint32 validity, uid; };
 char *uid_text(guint32 validity, guint32 uid);
@@ -41,9 +47,18 @@ struct item { guint32 number, uid; bool is_whole; guint64 size; gint64 arrived; 
 struct item item_of(const struct mailimap_msg_att *);	/* is_whole: with all three */
 /* UID and RFC822.SIZE, and what is asked besides. */
 struct mailimap_fetch_type *what_to_fetch(bool with_date, bool with_body);
+/* The item, if it is a body; else NULL. */
+const struct mailimap_msg_att_body_section *body_of(const struct mailimap_msg_att_item *);
 void account_remember_size(struct account *, const char *uid, guint64 size);
 enum outcome imap_source_take(void *box, const char *folder, const char *uid, struct sink *,
 	GError **error);
+
+/* imap-batch.c */
+void imap_source_expect(void *box, const char *folder, const char *const *uids);
+/* A mail of the selected folder that came in a batch, which may be fetched now; *out NULL: it is
+ * to be taken alone. */
+enum outcome account_take_ahead(struct account *, const char *uid, GBytes **out, GError **error);
+void account_forget_batch(struct account *);
 
 /* imap-settle.c */
 enum outcome imap_source_settle(void *box, const char *folder, const char *const *uids,

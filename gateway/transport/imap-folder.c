@@ -22,7 +22,7 @@ visit_folders(struct imap *imap, const char *pattern, visit_folder *visit, void 
 	for (clistiter *at = list && said == MAILIMAP_NO_ERROR ? clist_begin(list) : NULL; at;
 	     at = clist_next(at))
 		visit(data, clist_content(at));
-	if (list)
+	if (list && said == MAILIMAP_NO_ERROR)	/* else libetpan has freed it */
 		mailimap_list_result_free(list);
 	return imap_end(imap, said, "list of folders", error);
 }

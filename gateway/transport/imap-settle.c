@@ -260,7 +260,7 @@ look_again(struct chunk *chunk, GError **error)
 		if (mail)
 			mail->is_there = true;
 	}
-	if (list)
+	if (list && said == MAILIMAP_NO_ERROR)	/* else libetpan has freed it */
 		mailimap_fetch_list_free(list);
 	return imap_end(imap, said, "what was moved", error);
 }

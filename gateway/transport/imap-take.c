@@ -104,21 +104,28 @@ take_piece(int type, struct mailimap_msg_att_body_section *section, const char *
 
 struct answer { guint n, n_bodies; guint32 uid; guint64 size; };
 
+const struct mailimap_msg_att_body_section *
+body_of(const struct mailimap_msg_att_item *item)
+{
+	const struct mailimap_msg_att_static *fixed = item->att_data.att_static;
+
+	if (item->att_type != MAILIMAP_MSG_ATT_ITEM_STATIC || !fixed ||
+	    fixed->att_type != MAILIMAP_MSG_ATT_BODY_SECTION)
+		return NULL;
+	return fixed->att_data.att_body_section;
+}
+
 /* A body short enough to come as a quoted text was not handed to take_piece(). */
 static void
 take_quoted(const struct mailimap_msg_att *att, struct taking *taking, struct answer *answer)
 {
 	for (clistiter *at = clist_begin(att->att_list); at; at = clist_next(at)) {
-		const struct mailimap_msg_att_item *one = clist_content(at);
-		const struct mailimap_msg_att_static *fixed = one->att_data.att_static;
-		const struct mailimap_msg_att_body_section *body;
+		const struct mailimap_msg_att_body_section *body = body_of(clist_content(at));
 
-		if (one->att_type != MAILIMAP_MSG_ATT_ITEM_STATIC || !fixed ||
-		    fixed->att_type != MAILIMAP_MSG_ATT_BODY_SECTION)
+		if (!body)
 			continue;
 		answer->n_bodies++;
-		body = fixed->att_data.att_body_section;
-		if (taking->how == DONE && taking->sink->total == 0 && body && body->sec_body_part)
+		if (taking->how == DONE && taking->sink->total == 0 && body->sec_body_part)
 			taking->how = sink_put(taking->sink, body->sec_body_part, body->sec_length,
 				&taking->error);
 	}
@@ -154,7 +161,7 @@ fetch_one(struct account *account, guint32 uid, guint64 bytes, struct taking *ta
 		if (taking)
 			take_quoted(att, taking, answer);
 	}
-	if (list)
+	if (list && said == MAILIMAP_NO_ERROR)	/* else libetpan has freed it */
 		mailimap_fetch_list_free(list);
 	return imap_end(account->imap, said, "mail", error);
 }
@@ -262,6 +269,7 @@ imap_source_take(void *box, const char *folder, const char *text, struct sink *s
 	GError **error)
 {
 	struct account *account = box;
+	g_autoptr(GBytes) ahead = NULL;
 	struct uid uid;
 	bool there;
 
@@ -274,5 +282,10 @@ imap_source_take(void *box, const char *folder, const char *text, struct sink *s
 	if (imap_validity(account->imap) != uid.validity)
 		return fail(error, NEVER, "gone: folder %s was made anew (UIDVALIDITY %u, was %u)",
 			folder, imap_validity(account->imap), uid.validity);
+	if (account_take_ahead(account, text, &ahead, error) != DONE)
+		return only_later(error);
+	if (ahead)
+		return sink_put(sink, g_bytes_get_data(ahead, NULL), g_bytes_get_size(ahead),
+			error);
 	return take_body(account, text, uid.uid, sink, error);
 }

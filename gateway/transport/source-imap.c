@@ -12,7 +12,6 @@
 #include <syslog.h>
 
 #define REFUSED_WAIT	300	/* seconds until a refused login is tried again */
-#define ITEM_BYTES	512	/* of one mail in a page, generously */
 #define UID_TEXT_MAX	21	/* "4294967295.4294967295" */
 
 /* ---- uids ---------------------------------------------------------------------------------- */
@@ -50,6 +49,7 @@ drop(struct account *account)
 {
 	g_clear_pointer(&account->imap, imap_close);
 	g_clear_pointer(&account->selected, g_free);
+	g_hash_table_remove_all(account->ahead);
 }
 
 /* The login that was refused last, and until when it is not tried again: a server that counts
@@ -188,6 +188,8 @@ imap_source_close(void *box)
 	g_hash_table_unref(account->sizes);
 	g_hash_table_unref(account->inexact);
 	g_hash_table_unref(account->moved);
+	g_ptr_array_unref(account->expected);
+	g_hash_table_unref(account->ahead);
 	g_free(account);
 }
 
@@ -207,6 +209,9 @@ account_new(const struct source_settings *settings)
 	account->sizes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	account->inexact = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	account->moved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	account->expected = g_ptr_array_new_with_free_func(g_free);
+	account->ahead = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+		(GDestroyNotify) g_bytes_unref);
 	return account;
 }
 
@@ -254,7 +259,7 @@ fetch_page(struct account *account, guint32 first, guint32 last, GArray *out, GE
 		if (item.is_whole && item.number >= first && item.number <= last)
 			g_array_append_val(out, item);
 	}
-	if (list)
+	if (list && said == MAILIMAP_NO_ERROR)	/* else libetpan has freed it */
 		mailimap_fetch_list_free(list);
 	return imap_end(account->imap, said, "list of mails", error);
 }
@@ -292,6 +297,41 @@ find_after(struct account *account, guint32 after, guint32 *out, GError **error)
 	return DONE;
 }
 
+static bool
+is_there(const GArray *items, guint32 number, guint32 uid)
+{
+	for (guint i = 0; i < items->len; i++) {
+		const struct item *item = &g_array_index(items, struct item, i);
+
+		if (item->number == number || item->uid == uid)
+			return true;
+	}
+	return false;
+}
+
+/* Some servers leave out a mail they have trouble with, and some the rest with it: asked for one
+ * by one, they tell of those that are well. */
+static enum outcome
+fetch_missing(struct account *account, guint32 first, guint32 last, GArray *items, GError **error)
+{
+	for (guint32 number = first; number <= last; number++) {
+		g_autoptr(GArray) one = g_array_new(FALSE, FALSE, sizeof(struct item));
+		enum outcome how = DONE;
+
+		if (is_there(items, number, 0))
+			continue;
+		if (number <= imap_count(account->imap))
+			how = fetch_page(account, number, number, one, NULL);
+		if (how != DONE && imap_is_over(account->imap))
+			return fail(error, LATER, "list of mails: the session ended at mail "
+				"number %u", number);
+		if (how == DONE && one->len == 1 &&
+		    !is_there(items, 0, g_array_index(one, struct item, 0).uid))
+			g_array_append_vals(items, one->data, 1);
+	}
+	return DONE;
+}
+
 /* Adds what lies above `after`, at most `max`; *number: where to go on. */
 static enum outcome
 add_page(struct account *account, guint32 after, guint max, struct listing *listing,
@@ -300,10 +340,19 @@ add_page(struct account *account, guint32 after, guint max, struct listing *list
 	guint32 count = imap_count(account->imap);
 	guint32 last = (guint32) MIN((guint64) *number + max - 1, count), before = after;
 	g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(struct item));
-	enum outcome how = fetch_page(account, *number, last, items, error);
+	g_autoptr(GError) refusal = NULL;
+	enum outcome how = fetch_page(account, *number, last, items, &refusal);
 
+	if (items->len <= last - *number && !imap_is_over(account->imap))
+		how = fetch_missing(account, *number, last, items, error);
+	if (refusal && items->len == 0) {
+		g_clear_error(error);
+		g_propagate_error(error, g_steal_pointer(&refusal));
+		return LATER;
+	}
 	if (how != DONE)
 		return how;
+	listing->has_holes |= items->len <= last - *number;
 	g_array_sort(items, by_uid);
 	for (guint i = 0; i < items->len; i++) {
 		const struct item *item = &g_array_index(items, struct item, i);
@@ -346,9 +395,8 @@ imap_source_list(void *box, const char *folder, const char *after, guint max,
 
 	if (*after != '\0' && !uid_parse(after, &from))
 		return fail(error, NEVER, "%s: this is no uid of an IMAP folder", folder);
-	/* The first page looks at the folder as it is now, the others go on in that look. */
-	how = from.uid == 0 ? account_select(account, folder, &there, error) :
-		account_enter(account, folder, &there, error);
+	/* Each page looks at the folder as it is now: what arrived, what UIDVALIDITY says. */
+	how = account_select(account, folder, &there, error);
 	listing->identity = identity_text(there ? imap_validity(account->imap) : 0, folder);
 	if (how != DONE || !there)
 		return how;
@@ -375,6 +423,7 @@ imap_source_folders(void *box, GPtrArray *names)
 
 const struct source_kind source_imap = {
 	.type = "imap", .open = imap_source_open, .close = imap_source_close,
-	.list = imap_source_list, .take = imap_source_take, .settle = imap_source_settle,
+	.list = imap_source_list, .expect = imap_source_expect, .take = imap_source_take,
+	.settle = imap_source_settle,
 	.folders = imap_source_folders, .check = imap_source_check,
 };

@@ -125,17 +125,26 @@ source_close(struct source *source)
 	g_free(source);
 }
 
+void
+listing_clear(struct listing *listing)
+{
+	g_clear_pointer(&listing->found, g_ptr_array_unref);
+	g_clear_pointer(&listing->identity, g_free);
+}
+
 enum outcome
 source_list(struct source *source, const char *folder, const char *after, guint max,
-	GPtrArray **out, bool *more, char **identity, GError **error)
+	struct listing *out, GError **error)
 {
-	struct listing listing = { .found = g_ptr_array_new_with_free_func(free_found) };
-	enum outcome how = source->kind->list(source->box, folder, after, max, &listing, error);
+	*out = (struct listing) { .found = g_ptr_array_new_with_free_func(free_found) };
+	return source->kind->list(source->box, folder, after, max, out, error);
+}
 
-	*out = listing.found;
-	*more = listing.more;
-	*identity = listing.identity;
-	return how;
+void
+source_expect(struct source *source, const char *folder, const char *const *uids)
+{
+	if (source->kind->expect)
+		source->kind->expect(source->box, folder, uids);
 }
 
 enum outcome

@@ -10,8 +10,6 @@
 
 #define FOLDERS_MAX	10000	/* folders of one mailbox that are told of */
 
-/* One page of a folder, empty when handed in. */
-struct listing { GPtrArray *found; bool more; char *identity; };
 /* Where the bytes of a mail go, and how many at most. */
 struct sink { guint64 max, total; source_put *put; void *data; };
 
@@ -19,8 +17,11 @@ struct source_kind {
 	const char *type;
 	enum outcome (*open)(const struct source_settings *, void **box, GError **);
 	void (*close)(void *box);
+	/* listing: empty when handed in */
 	enum outcome (*list)(void *box, const char *folder, const char *after, guint max,
 		struct listing *, GError **);
+	/* or NULL */
+	void (*expect)(void *box, const char *folder, const char *const *uids);
 	enum outcome (*take)(void *box, const char *folder, const char *uid, struct sink *,
 		GError **);
 	/* out: struct settled, empty when handed in */

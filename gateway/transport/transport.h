@@ -36,12 +36,19 @@ void source_close(struct source *);
  * modification time of the file; IMAP: INTERNALDATE), ms. */
 struct found { char *uid; gint64 arrived; guint64 size; };
 void found_free(struct found *);
+/* A page of a folder.  identity: "maildir"; of an IMAP folder "UIDVALIDITY/FOLDER".  has_holes: the server did not
+ * tell of all it has, so what lies before the last uid is to be listed again another time. */
+struct listing { GPtrArray *found; bool more, has_holes; char *identity; };	/* found: struct found */
+void listing_clear(struct listing *);
+typedef struct listing listing_auto;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(listing_auto, listing_clear)
 /* Up to `max` mails of a folder ("INBOX", a watched one or the done folder) with a uid after `after` ("" for
- * the start), in uid order; *more says that there are others.  *identity: "maildir"; of an IMAP folder
- * "UIDVALIDITY/FOLDER"; g_free().  A folder that is not there is an empty one.  LATER if `after` is of another
- * UIDVALIDITY: begin anew. */
+ * the start), in uid order; more says that there are others.  A folder that is not there is an empty one.
+ * LATER if `after` is of another UIDVALIDITY: begin anew. */
 enum outcome source_list(struct source *, const char *folder, const char *after, guint max,
-	GPtrArray **out, bool *more, char **identity, GError **error);
+	struct listing *out, GError **error);
+/* These are taken next, in this order: what is small may come together.  A hint; NULL-terminated. */
+void source_expect(struct source *, const char *folder, const char *const *uids);
 /* The raw bytes of one mail, in pieces, as stored (no line-end conversion).  put() returning other than
  * DONE ends it with that outcome.  NEVER with "gone" if it is no longer there; NEVER over max bytes. */
 typedef enum outcome source_put(void *data, const void *bytes, gsize size, GError **error);

@@ -15,7 +15,7 @@ from flow import Site
 
 MAILBOX = """mailboxes = ( {{ name = "main"; type = "imap"; host = "{host}"; port = {port}; tls = "{tls}";
   ca_file = "{ca_file}"; user = "{user}"; password_file = "mailbox.password"; {more}
-  folders = [ "INBOX", "Junk" ]; done_folder = "Done"; held_folder = "Held"; poll = "{poll}"; }}{others} );
+  folders = [ {folders} ]; done_folder = "Done"; held_folder = "Held"; poll = "{poll}"; }}{others} );
 """
 SUBMISSION = """submission = {{ type = "smtp"; host = "{host}"; port = {port}; tls = "{tls}";
   ca_file = "{ca_file}"; user = "{user}"; password_file = "submission.password"; {more} }};
@@ -39,7 +39,8 @@ class RealSite(Site):
 	def __init__(self, world, user=servers.USER, like=None, hooked=False, **settings):
 		self.world, self.like = world, like
 		self.way_in = {"host": world.hosts["good"], "port": world.imaps_port, "tls": "implicit",
-			"ca_file": world.ca_file, "user": user, "poll": "5s", "more": "", "others": ""}
+			"ca_file": world.ca_file, "user": user, "poll": "5s", "more": "", "others": "",
+			"folders": '"INBOX", "Junk"'}
 		self.way_out = {"host": world.hosts["good"], "port": world.submissions_port, "tls": "implicit",
 			"ca_file": world.ca_file, "user": user, "more": ""}
 		super().__init__(hooked=hooked, prepare=self.prepare, **settings)

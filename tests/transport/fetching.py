@@ -517,8 +517,12 @@ class Driver:
 		result, lines = self.ask("list", folder, after or None, most)
 		rows = [line.split("\t") for line in lines]
 		facts = {row[0]: row[1] for row in rows if len(row) == 2}
+		self.holes = facts.get("holes") == "1"
 		return (result, [(row[0], int(row[1]), int(row[2])) for row in rows if len(row) == 3],
 			facts.get("identity"), facts.get("more") == "1")
+
+	def expect(self, uids, folder="INBOX"):
+		return self.ask("expect", folder, *uids)[0]
 
 	def take(self, uid, folder="INBOX", most=41943040, file=None):
 		"""(result, size, sha256, largest piece)"""

@@ -78,21 +78,28 @@ do_close(char **words)
 static void
 do_list(char **words)
 {
-	g_autoptr(GPtrArray) found = NULL;
-	g_autofree char *identity = NULL;
+	g_auto(listing_auto) listing = { 0 };
 	GError *error = NULL;
-	bool more;
 	enum outcome how = source_list(source, words[1], word(words, 2) ? words[2] : "",
-		(guint) atoi(words[3]), &found, &more, &identity, &error);
+		(guint) atoi(words[3]), &listing, &error);
 
-	for (guint i = 0; i < found->len; i++) {
-		const struct found *mail = found->pdata[i];
+	for (guint i = 0; i < listing.found->len; i++) {
+		const struct found *mail = listing.found->pdata[i];
 
 		printf("%s\t%" G_GINT64_FORMAT "\t%" G_GUINT64_FORMAT "\n", mail->uid,
 			mail->arrived, mail->size);
 	}
-	printf("identity\t%s\nmore\t%d\n", identity ? identity : "(none)", more);
+	printf("identity\t%s\nmore\t%d\nholes\t%d\n",
+		listing.identity ? listing.identity : "(none)", listing.more, listing.has_holes);
 	say(how, error);
+}
+
+/* expect FOLDER UID... */
+static void
+do_expect(char **words)
+{
+	source_expect(source, words[1], (const char *const *) words + 2);
+	say(DONE, NULL);
 }
 
 struct got { struct digest *digest; guint64 size; FILE *file; gsize largest; };
@@ -176,7 +183,8 @@ do_check(char **words)
 
 static const struct { const char *name; guint least; void (*run)(char **); } verbs[] = {
 	{ "settings", 11, do_settings }, { "open", 1, do_open }, { "close", 1, do_close },
-	{ "list", 4, do_list }, { "take", 4, do_take }, { "settle", 2, do_settle },
+	{ "list", 4, do_list }, { "expect", 2, do_expect },
+	{ "take", 4, do_take }, { "settle", 2, do_settle },
 	{ "folders", 1, do_folders }, { "check", 1, do_check },
 };
 

@@ -5,6 +5,7 @@
 # it the next one, works on with an honest server.
 
 import base64
+import hashlib
 import re
 import ssl
 import time
@@ -280,6 +281,15 @@ for verb, ask in ASKS:
 		ok(result.startswith("later: ") and why in result, f"{verb}: the server {name}: later", result)
 		ok(took < SOON, f"{verb}: the server {name}: in time", f"{took:.1f} s")
 		server.close()
+for verb, ask in (("UID FETCH", lambda: driver.take("7.1")[0]), ("FETCH 1:3", lambda: driver.list()[0]),
+		("LIST", lambda: "nothing")):
+	server = Fake(script(verb, lambda talk, line: talk.ok(item(1, 1) if b"FETCH" in line else
+		'* LIST (\\HasNoChildren) "." "Done"\r\n', b"NO not now")))
+	opened(server)
+	result = ask()
+	ok(not result.startswith("dead"), f"{verb}: no after half an answer", result)
+	ok(not driver.ask("close")[0].startswith("dead"), f"{verb}: and the driver lives")
+	server.close()
 ok(driver.process.poll() is None and driver.rss() < 100000, "the same process bore all of it, with little memory",
 	(driver.process.poll(), driver.process.poll() is None and driver.rss()))
 good, detail = works_again()
@@ -296,7 +306,8 @@ LISTS = (
 	("a number too large for a UID", item(1, 99999999999) + item(2, 2) + item(3, 3), None, None),
 	("a date that is none", item(1, 1).replace("01-Nov-2026", "31-Feb-2026") + item(2, 2) + item(3, 3), "done",
 		["7.1", "7.2", "7.3"]),
-	("no date", "* 1 FETCH (UID 1 RFC822.SIZE 3)\r\n" + item(2, 2) + item(3, 3), "done", ["7.2", "7.3"]),
+	("no date", "* 1 FETCH (UID 1 RFC822.SIZE 3)\r\n" + item(2, 2) + item(3, 3), "done", ["7.1", "7.2", "7.3"]),
+	("the last two left out", item(1, 1), "done", ["7.1", "7.2", "7.3"]),
 )
 for name, reply, how, uids in LISTS:
 	server = Fake(script("FETCH 1:3", says(reply)))
@@ -309,6 +320,26 @@ for name, reply, how, uids in LISTS:
 	ok(not any(row[0] in ("7.0", "7.9") or not re.fullmatch(r"7\.[1-9]\d{0,9}", row[0]) for row in listed),
 		f"list: {name}: no uid that is none", listed)
 	server.close()
+for words in (b"OK done", b"NO one of them is broken"):
+	def hides(talk, line, words=words):
+		first, last = re.search(rb"FETCH (\d+)(?::(\d+))?", line).groups()
+		told = [n for n in range(int(first), int(last or first) + 1) if n != 2 and (not last or words[:2] == b"OK")]
+		talk.ok("".join(item(n, n) for n in told), b"OK done" if told else words)
+	server = Fake(script(" FETCH ", hides))
+	opened(server)
+	result, listed, _, _ = driver.list()
+	same((result, [row[0] for row in listed], driver.holes), ("done", ["7.1", "7.3"], True),
+		f"list: one mail is never told of ({words.decode()}): the others are, and that there is a hole")
+	server.close()
+server = Fake(script(" FETCH ", says(b"")))
+opened(server)
+same((driver.list()[:2], driver.holes), (("done", []), True), "list: none is told of: an empty list with holes")
+server.close()
+server = Fake(script(" FETCH ", lambda talk, line: talk.ok(b"", b"NO not now")))
+opened(server)
+result = driver.list()[0]
+ok(result.startswith("later: ") and "not now" in result, "list: refused: later", result)
+server.close()
 server = Fake(script("SELECT", says("* 3 EXISTS\r\n* OK [UIDVALIDITY 0] x\r\n")))
 opened(server)
 result = driver.list()[0]
@@ -380,6 +411,88 @@ server = Fake(script("BODY.PEEK", says(b'* 1 FETCH (UID 1 RFC822.SIZE 11 BODY[] 
 opened(server)
 same(driver.take("7.1")[:2], ("done", 11), "mail: a body as a quoted text")
 server.close()
+
+# ---- mails in a batch ---------------------------------------------------------------------------------------
+
+TEXTS = {uid: b"Subject: %d\r\n\r\nnoi dung %d\r\n" % (uid, uid) for uid in (1, 2, 3)}
+
+
+def piece(uid, data=None, size=None):
+	data = TEXTS[uid] if data is None else data
+	return f"* {uid} FETCH (UID {uid} RFC822.SIZE {len(data) if size is None else size} BODY[] {{{len(data)}}}\r\n".encode() + \
+		data + b")\r\n"
+
+
+def batching(reply):
+	"""A server whose answer to several mails at once is this; alone it gives each as it is."""
+	def play(talk):
+		talk.say("* OK hello\r\n")
+		while True:
+			line = talk.hear()
+			alone = re.search(rb"UID FETCH (\d+) ", line)
+			if b"UID FETCH" in line and not alone:
+				reply(talk)
+			elif alone:
+				uid = int(alone[1])
+				talk.ok(piece(uid) if b"BODY" in line else item(uid, uid, len(TEXTS[uid])))
+			elif not answer(talk, line):
+				talk.ok("".join(item(n, n, len(TEXTS[n])) for n in (1, 2, 3)) if b"FETCH" in line else "")
+	return play
+
+
+def asked(server):
+	"""(batches, mails asked for alone)"""
+	lines = [line for line in server.heard if b"BODY.PEEK" in line]
+	alone = [line for line in lines if re.search(rb"UID FETCH \d+ ", line)]
+	return len(lines) - len(alone), len(alone)
+
+
+ALL = b"".join(piece(uid) for uid in (1, 2, 3))
+OTHER = b"Subject: 2\r\n\r\nnoi dung X\r\n"
+BATCHES = (
+	# answer to the batch, how many are asked for alone afterwards
+	("as they are", ALL, 0),
+	("in another order", piece(3) + piece(1) + piece(2), 0),
+	("news of flags between", piece(1) + b"* 2 FETCH (FLAGS (\\Seen))\r\n" + piece(2) + b"* 3 EXISTS\r\n" + piece(3), 0),
+	("one is missing", piece(1) + piece(3), 1),
+	("nothing at all", b"", 3),
+	("one that nobody asked for", ALL + b"* 9 FETCH (UID 9 RFC822.SIZE 2 BODY[] {2}\r\nxy)\r\n", 0),
+	("one twice, not the same", ALL + piece(2, OTHER), 1),
+	("one three times", ALL + piece(2, OTHER) + piece(2, OTHER), 1),
+	("one of another size than listed", piece(1) + piece(2, b"Subject: 2\r\n\r\n") + piece(3), 1),
+	("one that is cut", piece(1) + piece(2, b"Subject: 2\r\n\r\n", len(TEXTS[2])) + piece(3), 1),
+	("one NIL", piece(1) + b"* 2 FETCH (UID 2 RFC822.SIZE 0 BODY[] NIL)\r\n" + piece(3), 1),
+	("one without UID", piece(1) + piece(2).replace(b"UID 2 ", b"") + piece(3), 1),
+)
+for name, reply, alone in BATCHES:
+	server = Fake(batching(lambda talk, reply=reply: talk.ok(reply)))
+	opened(server)
+	driver.list()
+	driver.expect(["7.1", "7.2", "7.3"])
+	taken = [driver.take(f"7.{uid}")[:3] for uid in TEXTS]
+	same(taken, [("done", len(text), hashlib.sha256(text).hexdigest()) for text in TEXTS.values()],
+		f"batch: {name}: each mail is what it is")
+	same(asked(server), (1, alone), f"batch: {name}: asked for")
+	server.close()
+# One that does not come to its end.  The driver is a new one each time: what it learns, it keeps.
+for name, play in (("stalls", stall), ("closes in the middle", lambda talk: (talk.say(ALL[:60]), talk.close())),
+		("sends without end", flood(b"x" * 65536)), ("says BAD", lambda talk: talk.ok(b"", b"BAD what?")),
+		("tells of 4 GB", lambda talk: talk.say(HUGE)), ("says no", lambda talk: talk.ok(b"", b"NO not so many"))):
+	server = Fake(batching(play))
+	driver.end()
+	driver = Driver()
+	opened(server)
+	driver.list()
+	driver.expect(["7.1", "7.2", "7.3"])
+	started = time.monotonic()
+	result = driver.take("7.1")[0]
+	ok(result.startswith("later: ") and time.monotonic() - started < SOON, f"batch: the server {name}: later", result)
+	driver.expect(["7.1", "7.2", "7.3"])
+	same([driver.take(f"7.{uid}")[:2] for uid in TEXTS], [("done", len(text)) for text in TEXTS.values()],
+		f"batch: the server {name}: then they are taken one by one")
+	same(asked(server), (1, 3), f"batch: the server {name}: and no batch again")
+	ok("event=batch-failed mails=3" in driver.log(), f"batch: the server {name}: logged", driver.log())
+	server.close()
 
 # ---- moves ------------------------------------------------------------------------------------------------
 

@@ -150,6 +150,7 @@ def check_bytes():
 	mails = {
 		"small": mail(1), "no body": b"Subject: x\r\n\r\n", "8 bit": "Subject: a\r\n\r\ntiếng Việt \xff\r\n".encode("latin-1",
 			"ignore") + bytes(range(128, 256)) + b"\r\n",
+		"bare CR": b"Subject: n\r\n\r\na\rb\r\r\n",
 		"one line of 2 MB": b"Subject: l\r\n\r\n" + b"x" * 2000000 + b"\r\n", "25 MB": big,
 	}
 	ok(len(big) > 25 * 1024 * 1024, "the large one is large", len(big))
@@ -159,6 +160,7 @@ def check_bytes():
 	result, listed, identity, more = driver.list()
 	same((result, len(listed), more), ("done", len(mails), False), "all are listed")
 	ok(identity == listed[0][0].split(".")[0] + "/INBOX", "the identity is UIDVALIDITY and folder", identity)
+	driver.expect([row[0] for row in listed])
 	expected = {sha(raw): (name, len(raw)) for name, raw in mails.items()}
 	for uid, arrived, size in sorted(listed, key=lambda row: row[2]):
 		result, got, digest, largest = driver.take(uid)
@@ -220,7 +222,6 @@ def check_pages():
 	same(driver.list(after=f"{validity}.500")[1:], ([], f"{validity}/INBOX", False), "nothing after the last")
 	same(driver.list(after=f"{validity}.4294967295")[1], [], "nor after the greatest uid")
 	box.deliver(mail(501))
-	driver.list(most=1)	# looks again
 	same([row[0] for row in driver.list(after=f"{validity}.500")[1]], [f"{validity}.501"], "new mail is listed")
 	started = time.monotonic()
 	taken = [driver.take(row[0]) for row in found]
@@ -236,6 +237,11 @@ def check_pages():
 	ok(all(flags(path) == "" for path in box.files("Done")), "with no flag set")
 	there = {row[0] for row in driver.list("Done", most=1000)[1]}
 	same(len(there), len(found), "and listed there")
+	driver.settle([f"{validity}.501"])
+	same(driver.list(after=f"{validity}.501")[1], [], "the folder is empty")
+	box.deliver(mail(502))
+	same([row[0] for row in driver.list(after=f"{validity}.501")[1]], [f"{validity}.502"],
+		"what arrives in it is seen by the same session")
 	driver.end()
 	box.stop()
 

@@ -34,23 +34,23 @@ listed(struct source *source, const char *folder, guint page)
 	bool more = true;
 
 	while (more) {
-		g_autoptr(GPtrArray) found = NULL;
-		g_autofree char *identity = NULL;
+		g_auto(listing_auto) listing = { 0 };
 		g_autoptr(GError) error = NULL;
 
-		g_assert_cmpint(source_list(source, folder, after, page, &found, &more, &identity,
-			&error), ==, DONE);
-		g_assert_cmpstr(identity, ==, "maildir");
-		g_assert_cmpuint(found->len, <=, page);
-		for (guint i = 0; i < found->len; i++) {
-			const struct found *mail = found->pdata[i];
+		g_assert_cmpint(source_list(source, folder, after, page, &listing, &error), ==,
+			DONE);
+		g_assert_cmpstr(listing.identity, ==, "maildir");
+		g_assert_cmpuint(listing.found->len, <=, page);
+		more = listing.more;
+		for (guint i = 0; i < listing.found->len; i++) {
+			const struct found *mail = listing.found->pdata[i];
 
 			g_string_append_printf(text, "%s%s:%" G_GUINT64_FORMAT,
 				text->len ? " " : "", mail->uid, mail->size);
 			g_free(after);
 			after = g_strdup(mail->uid);
 		}
-		g_assert_true(!more || found->len > 0);
+		g_assert_true(!more || listing.found->len > 0);
 	}
 	return g_string_free(text, FALSE);
 }
@@ -180,16 +180,13 @@ test_list_arrived(struct tree *tree, gconstpointer unused)
 	struct source *source = opened(tree);
 	g_autofree char *path = tree_path(tree, "new/a");
 	const struct utimbuf times = { 1700000000, 1700000000 };
-	g_autoptr(GPtrArray) found = NULL;
-	g_autofree char *identity = NULL;
-	bool more;
+	g_auto(listing_auto) listing = { 0 };
 
 	(void) unused;
 	tree_write(tree, "new/a", "x");
 	g_assert_cmpint(utime(path, &times), ==, 0);
-	g_assert_cmpint(source_list(source, "INBOX", "", 10, &found, &more, &identity, NULL), ==,
-		DONE);
-	g_assert_cmpint(((struct found *) found->pdata[0])->arrived, ==,
+	g_assert_cmpint(source_list(source, "INBOX", "", 10, &listing, NULL), ==, DONE);
+	g_assert_cmpint(((struct found *) listing.found->pdata[0])->arrived, ==,
 		G_GINT64_CONSTANT(1700000000000));
 	source_close(source);
 }
@@ -245,20 +242,18 @@ static void
 test_list_snapshot(struct tree *tree, gconstpointer unused)
 {
 	struct source *source = opened(tree);
-	g_autoptr(GPtrArray) first = NULL, second = NULL;
-	g_autofree char *one = NULL, *two = NULL;
-	bool more;
+	g_auto(listing_auto) first = { 0 }, second = { 0 };
 
 	(void) unused;
 	tree_write(tree, "new/a", "x");
 	tree_write(tree, "new/c", "x");
-	g_assert_cmpint(source_list(source, "INBOX", "", 1, &first, &more, &one, NULL), ==, DONE);
-	g_assert_true(more);
+	g_assert_cmpint(source_list(source, "INBOX", "", 1, &first, NULL), ==, DONE);
+	g_assert_true(first.more);
 	tree_write(tree, "new/b", "x");
 	assert_settled(source, "a", DONE);
-	g_assert_cmpint(source_list(source, "INBOX", "a", 5, &second, &more, &two, NULL), ==, DONE);
-	g_assert_false(more);
-	g_assert_cmpuint(second->len, ==, 1);
+	g_assert_cmpint(source_list(source, "INBOX", "a", 5, &second, NULL), ==, DONE);
+	g_assert_false(second.more);
+	g_assert_cmpuint(second.found->len, ==, 1);
 	assert_listed(source, "INBOX", "b:1 c:1");
 	source_close(source);
 }
@@ -268,10 +263,8 @@ test_list_folders(struct tree *tree, gconstpointer unused)
 {
 	struct source *source = opened(tree);
 	g_autofree char *junk = tree_path(tree, ".Junk"), *half = tree_path(tree, ".half");
-	g_autoptr(GPtrArray) found = NULL;
+	g_auto(listing_auto) listing = { 0 };
 	g_autoptr(GError) error = NULL;
-	g_autofree char *identity = NULL;
-	bool more;
 
 	(void) unused;
 	assert_listed(source, "Junk", "");	/* not made yet: empty */
@@ -280,8 +273,7 @@ test_list_folders(struct tree *tree, gconstpointer unused)
 	g_assert_cmpint(maildir_make(junk, true, NULL), ==, DONE);
 	tree_write(tree, ".Junk/new/a", "x");
 	assert_listed(source, "Junk", "a:1");
-	g_assert_cmpint(source_list(source, "../x", "", 1, &found, &more, &identity, &error), ==,
-		NEVER);
+	g_assert_cmpint(source_list(source, "../x", "", 1, &listing, &error), ==, NEVER);
 
 	g_auto(GStrv) names = source_folders(source);
 	g_autofree char *joined = g_strjoinv(" ", names);

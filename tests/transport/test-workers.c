@@ -243,7 +243,8 @@ test_list_pages(struct tree *tree, gconstpointer unused)
 		const char *uid;
 
 		ask(&fetch, VERB_LIST, g_variant_new("(ssu)", "INBOX", after, 5000u), -1, &listed);
-		g_variant_get(listed.body, "(u&s&sa(sxt)b)", NULL, NULL, NULL, &items, &more);
+		g_variant_get(listed.body, "(u&s&sa(sxt)bb)", NULL, NULL, NULL, &items, &more,
+			NULL);
 		for (; g_variant_iter_next(items, "(&sxt)", &uid, NULL, NULL); n++) {
 			g_free(after);
 			after = g_strdup(uid);
