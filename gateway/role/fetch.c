@@ -18,6 +18,7 @@
 
 static struct source_settings settings;		/* its texts live as long as the process */
 static struct source *mailbox;
+static bool idles;
 
 /* ---- answers ------------------------------------------------------------------------------ */
 
@@ -175,6 +176,30 @@ serve_take(struct peer *hub, struct frame *frame)
 			how == DONE ? DIGEST_SIZE : 0, 1)));
 }
 
+/* ---- WAIT --------------------------------------------------------------------------------- */
+
+static void
+serve_wait(struct peer *hub, struct frame *frame)
+{
+	const char *folder;
+	guint32 seconds;
+	bool news = false;
+	g_autoptr(GError) error = NULL;
+	enum outcome how;
+
+	g_variant_get(frame->body, "(&su)", &folder, &seconds);
+	if (!mailbox)
+		how = fail(&error, LATER, "no session");
+	else if (!idles)
+		how = fail(&error, NEVER, "mailboxes[].idle is false");
+	else
+		how = source_wait(mailbox, folder, seconds, peer_fd(hub), &news, &error);
+
+	g_autofree char *why = reason(error);
+
+	answer(hub, VERB_WAITED, g_variant_new("(usb)", (guint32) how, why, (gboolean) news));
+}
+
 /* ---- SETTLE, FOLDERS, CHECK ----------------------------------------------------------- */
 
 /* How many of them an answer has room for, whatever becomes of them; the others are left for
@@ -275,6 +300,7 @@ static const struct { int verb; void (*serve)(struct peer *, struct frame *); } 
 	{ VERB_EXPECT,  serve_expect },
 	{ VERB_TAKE,    serve_take },
 	{ VERB_SETTLE,  serve_settle },
+	{ VERB_WAIT,    serve_wait },
 	{ VERB_FOLDERS, serve_folders },
 	{ VERB_CHECK,   serve_check },
 };
@@ -320,6 +346,7 @@ configure(const struct options *options, GError **error)
 		return false;
 	}
 	g_clear_pointer(&mailbox, source_close);
+	idles = options_bool(options, "mailboxes.0.idle");
 	settings = (struct source_settings) {
 		.type = text_of(options, "type"), .path = text_of(options, "path"),
 		.done_folder = text_of(options, "done_folder"),

@@ -164,6 +164,7 @@ static const struct {
 	{ VERB_PROTECTED,  outbox_protected },
 	{ VERB_OPENED,     job_opened },
 	{ VERB_READINGS,   directory_read },
+	{ VERB_WAITED,     intake_waited },
 	{ VERB_SENT,       outbox_sent },
 	{ VERB_CHECKED,    folders_ignored },
 	{ VERB_CONTROL,    control_request },

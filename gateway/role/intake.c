@@ -190,6 +190,9 @@ poll_begin(struct hub *hub, struct intake *box, struct link *link)
 	}
 	box->row->last_poll = hub->now;
 	row_put(hub, box);
+	if (!box->hinted)
+		idle_regular_poll(box);
+	box->hinted = false;
 	box->folder = 0;
 	box->failed = box->cut = false;
 	folder_begin(box);
@@ -478,6 +481,8 @@ step_idle(struct hub *hub, struct intake *box, struct link *link)
 {
 	if (!hub->stopping && box->next_poll <= hub->now && !(hub->once && box->polls > 0))
 		poll_begin(hub, box, link);
+	else if (box->polls > 0)
+		idle_ask(hub, box, link);
 }
 
 static void
@@ -538,6 +543,7 @@ intake_gone(struct hub *hub, guint index, const char *cause)
 
 	if (box == NULL)
 		return;
+	box->waiting = false;
 	if (box->phase != PHASE_IDLE)
 		intake_failed(hub, box, cause);
 	else if (hub->once && box->polls++ == 0)

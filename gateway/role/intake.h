@@ -40,6 +40,8 @@ struct intake {
 	GQueue wanted;			/* struct wanted: to be taken */
 	GQueue taking;			/* struct wanted: asked for, in order */
 	GArray *settling;		/* struct id: rows of the SETTLE under way, in its order */
+	bool waiting, hinted;		/* WAIT is under way; the next poll is due to its answer */
+	guint hints;			/* since the last regular poll; at its most: no WAIT */
 	guint moved;			/* of this poll's last SETTLE */
 	guint polls;
 	struct mailbox *row;
@@ -54,6 +56,9 @@ void intake_adopted(struct hub *, const struct intake *, struct wanted *, guint6
 	const char *sha256);
 /* The next poll lists everything. */
 void intake_cursors_forget(struct intake *);
+/* idle.c: asks the server to tell of new mail, where it can and nobody waits for it yet. */
+void idle_ask(struct hub *, struct intake *, struct link *);
+void idle_regular_poll(struct intake *);
 /* Asks for the oldest unmoved mails of one folder; false when there are none. */
 bool settle_ask(struct hub *, struct intake *, struct link *);
 

@@ -65,6 +65,9 @@ char *verbs_print(void);
 	/* folder, [uid] / outcome of the whole, why, [(uid, outcome, why)] */ \
 	X(SETTLE,  "settle",  HUB,             ROLE_FETCH,  "(sas)",         65536, 0, -1) \
 	X(SETTLED, "settled", ROLE_FETCH,      HUB,         "(usa(sus))",    65536, 0, VERB_SETTLE) \
+	/* folder, seconds / outcome, why, there are news.  It ends with the next request. */ \
+	X(WAIT,    "wait",    HUB,             ROLE_FETCH,  "(su)",           2048, 0, -1) \
+	X(WAITED,  "waited",  ROLE_FETCH,      HUB,         "(usb)",          2048, 0, VERB_WAIT) \
 	X(FOLDERS, "folders", HUB,             ROLE_FETCH,  "()",               64, 0, -1) \
 	X(FOLDERED,"foldered",ROLE_FETCH,      HUB,         "(as)",          65536, 0, VERB_FOLDERS) \
 	/* job; the letter's own socket / job, pid (0: could not fork) */ \

@@ -8,6 +8,9 @@
 #include "transport/imap.h"
 #include "transport/source.h"
 
+/* Equal: nothing came or went meanwhile. */
+struct look { guint32 validity, count, after; guint64 modseq; };
+
 struct account {
 	struct server_settings server;	/* its texts are ours */
 	char *done_folder;
@@ -17,6 +20,7 @@ struct account {
 	GHashTable *sizes;		/* guint64, of the pages listed last */
 	GHashTable *inexact;		/* guint64: what came, not what was told */
 	GHashTable *moved;		/* its uid text in the done folder, or "" */
+	GHashTable *looks;		/* struct look by folder: how it was when all was listed */
 	/* imap-batch.c: */
 	GPtrArray *expected;		/* keys of the mails taken next */
 	GHashTable *ahead;		/* GBytes by key: came already */

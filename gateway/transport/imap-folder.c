@@ -85,6 +85,18 @@ imap_list(struct imap *imap, GPtrArray *names, guint most, GError **error)
 	return visit_folders(imap, "*", collect_folder, &collected, error);
 }
 
+static int
+select_it(struct imap *imap, const char *name)
+{
+	uint64_t modseq = 0;
+	int said = imap_has(imap, "CONDSTORE") ?
+		mailimap_select_condstore(imap_begin(imap, 0), name, &modseq) :
+		mailimap_select(imap_begin(imap, 0), name);
+
+	imap_modseq_put(imap, modseq);
+	return said;
+}
+
 enum outcome
 imap_select(struct imap *imap, const char *folder, bool *there, GError **error)
 {
@@ -95,7 +107,7 @@ imap_select(struct imap *imap, const char *folder, bool *there, GError **error)
 	*there = false;
 	if (!name)
 		return NEVER;
-	how = imap_end(imap, mailimap_select(imap_begin(imap, 0), name), folder, &why);
+	how = imap_end(imap, select_it(imap, name), folder, &why);
 	if (how == DONE) {
 		*there = true;
 		if (imap_validity(imap) == 0)

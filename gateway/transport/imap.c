@@ -16,6 +16,7 @@
 #define SLOWEST		65536		/* bytes a second a long answer must bring */
 #define TALK		65536		/* bytes of small talk beside an answer */
 #define LINES_MOST	1000		/* untagged lines before the answer to a login */
+#define IDLE_LINE	10		/* seconds for the rest of a line that has begun */
 #define WORDS_MOST	160		/* bytes of a server's words in a reason */
 
 struct imap {
@@ -25,6 +26,8 @@ struct imap {
 	bool is_over;
 	const char *login;		/* how it was made */
 	char *code, *words;		/* of the answer to a login */
+	guint64 modseq;			/* of the selected folder; 0: not told */
+	bool spoke;			/* the server said more than the answer */
 };
 
 /* ---- commands ------------------------------------------------------------------------------ */
@@ -104,6 +107,18 @@ imap_is_over(const struct imap *imap)
 	return imap->is_over || stream_has_ended(imap->stream);
 }
 
+void
+imap_modseq_put(struct imap *imap, guint64 modseq)
+{
+	imap->modseq = modseq;
+}
+
+guint64
+imap_modseq(const struct imap *imap)
+{
+	return imap->modseq;
+}
+
 bool
 imap_has(const struct imap *imap, const char *capability)
 {
@@ -175,6 +190,7 @@ hear(struct imap *imap, char **text)
 			*text = g_strdup(line[1] == ' ' ? line + 2 : line + 1);
 			return HEARD_GO_ON;
 		}
+		imap->spoke |= *line == '*';
 		if (g_str_has_prefix(line, tag)) {
 			keep_answer(imap, line + strlen(tag));
 			return g_ascii_strncasecmp(line + strlen(tag), "OK", 2) == 0 ? HEARD_OK :
@@ -185,15 +201,22 @@ hear(struct imap *imap, char **text)
 }
 
 static enum heard
-begin_authenticate(struct imap *imap, const char *mechanism, char **text)
+begin_exchange(struct imap *imap, const char *command, char **text)
 {
-	g_autofree char *command = g_strconcat("AUTHENTICATE ", mechanism, NULL);
-
+	imap->spoke = false;
 	imap_begin(imap, 0);
 	if (mailimap_send_current_tag(imap->session) != MAILIMAP_NO_ERROR ||
 	    !send_line(imap, command))
 		return HEARD_NOTHING;
 	return hear(imap, text);
+}
+
+static enum heard
+begin_authenticate(struct imap *imap, const char *mechanism, char **text)
+{
+	g_autofree char *command = g_strconcat("AUTHENTICATE ", mechanism, NULL);
+
+	return begin_exchange(imap, command, text);
 }
 
 static enum heard
@@ -344,6 +367,45 @@ log_in(struct imap *imap, bool *refused, GError **error)
 		return fail(error, NEVER, "login: the server offers none of SCRAM-SHA-256, PLAIN, "
 			"LOGIN");
 	return fail(error, NEVER, "login refused: %s: correct user and password", imap->words);
+}
+
+/* ---- IDLE ---------------------------------------------------------------------------------- */
+
+/* The next line while it idles.  "* OK Still here" is none; false: the session is over. */
+static bool
+hear_news(struct imap *imap, bool *news)
+{
+	const char *line;
+
+	begin_within(imap, IDLE_LINE, 0);
+	line = mailimap_read_line(imap->session);
+	if (!line || !g_str_has_prefix(line, "* ") || g_str_has_prefix(line, "* BYE"))
+		return false;
+	*news = !g_str_has_prefix(line, "* OK");
+	return true;
+}
+
+enum outcome
+imap_idle(struct imap *imap, guint seconds, int fd, bool *news, GError **error)
+{
+	gint64 until = g_get_monotonic_time() + (gint64) seconds * G_USEC_PER_SEC, left;
+	g_autofree char *text = NULL;
+	enum heard heard = begin_exchange(imap, "IDLE", &text);
+	bool goes_on = heard == HEARD_GO_ON;
+
+	*news = imap->spoke;
+	while (goes_on && !*news && (left = until - g_get_monotonic_time()) > 0 &&
+	       stream_wait(imap->stream, (guint) (left / G_USEC_PER_SEC) + 1, fd))
+		goes_on = hear_news(imap, news);
+	if (goes_on) {
+		imap_begin(imap, 0);
+		heard = go_on(imap, "DONE", &text);
+		*news |= imap->spoke;
+	}
+	if (goes_on && heard == HEARD_OK)
+		return DONE;
+	imap->is_over = true;
+	return stream_failed(imap->stream, "IDLE", error);
 }
 
 /* ---- opening ------------------------------------------------------------------------------- */

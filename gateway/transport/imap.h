@@ -35,11 +35,18 @@ enum outcome imap_nonsense(struct imap *, const char *what, GError **error);
 /* The response code of the last answer ("TRYCREATE", "OVERQUOTA"), or NULL. */
 const char *imap_code(const struct imap *);
 
+/* IDLE (RFC 2177) in the selected folder until it tells of something, `fd` can be read, or
+ * `seconds` are over.  LATER: refused, or the session is over; anything odd ends it. */
+enum outcome imap_idle(struct imap *, guint seconds, int fd, bool *news, GError **error);
+
 /* imap-folder.c.  Selects it; *there is false (and DONE) if it does not exist.  Names are
  * UTF-8.  NEVER: no UIDVALIDITY. */
 enum outcome imap_select(struct imap *, const char *folder, bool *there, GError **error);
 guint32 imap_validity(const struct imap *);	/* of the selected folder */
 guint32 imap_count(const struct imap *);	/* mails in it, as told last */
+/* What rises with every change of the selected folder (RFC 7162, CONDSTORE); 0: not offered. */
+guint64 imap_modseq(const struct imap *);
+void imap_modseq_put(struct imap *, guint64);	/* by imap-folder.c */
 bool imap_is_read_only(const struct imap *);
 /* Makes it where it is missing. */
 enum outcome imap_make(struct imap *, const char *folder, GError **error);

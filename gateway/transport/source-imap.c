@@ -188,6 +188,7 @@ imap_source_close(void *box)
 	g_hash_table_unref(account->sizes);
 	g_hash_table_unref(account->inexact);
 	g_hash_table_unref(account->moved);
+	g_hash_table_unref(account->looks);
 	g_ptr_array_unref(account->expected);
 	g_hash_table_unref(account->ahead);
 	g_free(account);
@@ -209,6 +210,7 @@ account_new(const struct source_settings *settings)
 	account->sizes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	account->inexact = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	account->moved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	account->looks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	account->expected = g_ptr_array_new_with_free_func(g_free);
 	account->ahead = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 		(GDestroyNotify) g_bytes_unref);
@@ -384,12 +386,47 @@ list_after(struct account *account, guint32 after, guint max, struct listing *li
 	return how;
 }
 
+/* How the selected folder is, as seen after a page that ended with `after`. */
+static struct look
+look_now(const struct account *account, guint32 after)
+{
+	return (struct look) { imap_validity(account->imap), imap_count(account->imap), after,
+		imap_modseq(account->imap) };
+}
+
+static bool
+is_unchanged(const struct account *account, const char *folder, guint32 after)
+{
+	const struct look *then = g_hash_table_lookup(account->looks, folder);
+	struct look now = look_now(account, after);
+
+	return then && now.modseq > 0 && now.modseq == then->modseq && now.after == then->after &&
+		now.count == then->count && now.validity == then->validity;
+}
+
+static void
+remember_look(struct account *account, const char *folder, struct look look,
+	const struct listing *listing)
+{
+	const struct found *last = listing->found->len > 0 ?
+		listing->found->pdata[listing->found->len - 1] : NULL;
+	struct uid uid;
+
+	g_hash_table_remove(account->looks, folder);
+	if (listing->more || listing->has_holes)
+		return;
+	if (last && uid_parse(last->uid, &uid))
+		look.after = uid.uid;
+	g_hash_table_insert(account->looks, g_strdup(folder), g_memdup2(&look, sizeof look));
+}
+
 static enum outcome
 imap_source_list(void *box, const char *folder, const char *after, guint max,
 	struct listing *listing, GError **error)
 {
 	struct account *account = box;
 	struct uid from = { 0, 0 };
+	struct look look;
 	bool there = false;
 	enum outcome how;
 
@@ -404,10 +441,31 @@ imap_source_list(void *box, const char *folder, const char *after, guint max,
 		return fail(error, LATER, "folder %s was made anew while it was listed "
 			"(UIDVALIDITY %u, was %u)", folder, imap_validity(account->imap),
 			from.validity);
-	return list_after(account, from.uid, max, listing, error);
+	look = look_now(account, from.uid);
+	if (from.uid > 0 && is_unchanged(account, folder, from.uid))
+		return DONE;
+	how = list_after(account, from.uid, max, listing, error);
+	if (how == DONE)
+		remember_look(account, folder, look, listing);
+	return how;
 }
 
-/* ---- folders, check ------------------------------------------------------------------------ */
+/* ---- waiting, folders ------------------------------------------------------------------------ */
+
+static enum outcome
+imap_source_wait(void *box, const char *folder, guint seconds, int fd, bool *news, GError **error)
+{
+	struct account *account = box;
+	bool there;
+	enum outcome how;
+
+	if (account->imap && !imap_is_over(account->imap) && !imap_has(account->imap, "IDLE"))
+		return fail(error, NEVER, "the server does not offer IDLE");
+	how = account_enter(account, folder, &there, error);
+	if (how == DONE && !there)
+		return fail(error, LATER, "folder %s is not there", folder);
+	return how == DONE ? imap_idle(account->imap, seconds, fd, news, error) : only_later(error);
+}
 
 static void
 imap_source_folders(void *box, GPtrArray *names)
@@ -424,6 +482,6 @@ imap_source_folders(void *box, GPtrArray *names)
 const struct source_kind source_imap = {
 	.type = "imap", .open = imap_source_open, .close = imap_source_close,
 	.list = imap_source_list, .expect = imap_source_expect, .take = imap_source_take,
-	.settle = imap_source_settle,
+	.settle = imap_source_settle, .wait = imap_source_wait,
 	.folders = imap_source_folders, .check = imap_source_check,
 };

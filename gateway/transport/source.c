@@ -157,6 +157,16 @@ source_take(struct source *source, const char *folder, const char *uid, guint64 
 }
 
 enum outcome
+source_wait(struct source *source, const char *folder, guint seconds, int fd, bool *news,
+	GError **error)
+{
+	*news = false;
+	if (!source->kind->wait)
+		return fail(error, NEVER, "this type of mailbox does not tell of new mail");
+	return source->kind->wait(source->box, folder, seconds, fd, news, error);
+}
+
+enum outcome
 source_settle_many(struct source *source, const char *folder, const char *const *uids,
 	GPtrArray **out, GError **error)
 {

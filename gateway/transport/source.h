@@ -27,6 +27,9 @@ struct source_kind {
 	/* out: struct settled, empty when handed in */
 	enum outcome (*settle)(void *box, const char *folder, const char *const *uids,
 		GPtrArray *out, GError **);
+	/* or NULL */
+	enum outcome (*wait)(void *box, const char *folder, guint seconds, int fd, bool *news,
+		GError **);
 	void (*folders)(void *box, GPtrArray *names);	/* sorted, INBOX first, by source.c */
 	void (*check)(const struct source_settings *, GPtrArray *lines);
 };

@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -77,6 +78,24 @@ wait_for(struct stream *stream, short events)
 			end(stream, "poll: %s", g_strerror(errno));
 	}
 	return false;
+}
+
+/* SIGTERM is let in here alone: to a process that waits it may come. */
+bool
+stream_wait(struct stream *stream, guint seconds, int fd)
+{
+	struct pollfd pollers[] = {
+		{ .fd = stream->fd, .events = POLLIN }, { .fd = fd, .events = POLLIN },
+	};
+	const struct timespec time = { .tv_sec = seconds };
+	sigset_t waiting;
+
+	if (stream->ended || (stream->mail && stream->mail->read_buffer_len > 0) ||
+	    (stream->tls && gnutls_record_check_pending(stream->tls) > 0))
+		return true;
+	sigprocmask(SIG_SETMASK, NULL, &waiting);
+	sigdelset(&waiting, SIGTERM);
+	return ppoll(pollers, 2, &time, &waiting) > 0 && pollers[0].revents != 0;
 }
 
 void

@@ -39,6 +39,9 @@ enum outcome stream_starttls(struct stream *, GError **error);
 bool stream_is_protected(const struct stream *);
 bool stream_is_tls(const struct stream *);
 
+/* Waits until there is something to read, the stream has ended (both true), `fd` can be read,
+ * SIGTERM came, or the time is over. */
+bool stream_wait(struct stream *, guint seconds, int fd);
 /* LATER with "WHAT: " and why the stream ended (deadline, bytes, closed by the server), or,
  * where it did not end, that the answer was none of the protocol's. */
 enum outcome stream_failed(const struct stream *, const char *what, GError **error);

@@ -64,6 +64,9 @@ enum outcome source_settle_many(struct source *, const char *folder, const char 
 	GError **error);
 /* One mail.  DONE also if it is there already. */
 enum outcome source_settle(struct source *, const char *folder, const char *uid, GError **error);
+/* Until the server tells of something new in the folder, `fd` can be read, or the time is over; *news: the first.
+ * A hint, nothing to rely on.  NEVER: this mailbox cannot (no IMAP, no IDLE); LATER: the session was lost. */
+enum outcome source_wait(struct source *, const char *folder, guint seconds, int fd, bool *news, GError **error);
 /* All folders of the mailbox (for "unwatched folders"); NULL-terminated, g_strfreev(). */
 char **source_folders(struct source *);
 /* For `check`: one line each, "ok|warn|fail: what: fix"; g_strfreev(). */

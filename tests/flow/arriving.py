@@ -1,24 +1,52 @@
 # SPDX-License-Identifier: ISC
 #
 # arriving: a daemon at an IMAP mailbox of one folder that is empty most of the time: what arrives later is seen by
-# the session there is, each mail once.
+# the session there is, each mail once: by the poll, and, where the server tells of it, before the poll.
+
+import time
 
 from flow import done, mail, ok, same, wait_until
-from realsite import RealSite, needs_root
+from realsite import Between, RealSite, needs_root
 from servers import Servers, USER
 
 needs_root()
 REPORTER = "an@reporter.example"
 world = Servers(users=(USER, REPORTER))
 site = RealSite(world)
-site.via({"folders": '"INBOX"', "poll": "5s"})
+total = 0
+
+
+def arrive(n, seconds, how):
+	global total
+	for _ in range(n):
+		total += 1
+		site.post(mail(f"Thư số {total}.\n", sender=REPORTER))
+		ok(wait_until(lambda: world.count(REPORTER) == total and site.lying() == 0, seconds),
+			f"{how}: mail {total} is answered and moved", site.daemon_text()[-2000:])
+
+
+site.via({"folders": '"INBOX"', "poll": "5s", "more": "idle = false;"})
 ok(site.daemon_start(), "the daemon runs")
-for number in (1, 2, 3):
-	site.post(mail(f"Thư số {number}.\n", sender=REPORTER))
-	ok(wait_until(lambda: world.count(REPORTER) == number and site.lying() == 0, 30),
-		f"mail {number} is answered and moved", site.daemon_text()[-2000:])
+arrive(3, 30, "polled")
 same(site.daemon_stop(), 0, "SIGTERM ends in order")
-same(len(site.tickets()), 3, "three tickets")
-same(site.daemon_text().count("event=stored"), 3, "each mail was stored once")
-site.balanced("balanced", seen=3)
+
+# Now the next poll is a day away.
+between = Between(world.hosts["good"], world.imaps_port)
+site.via({"poll": "1d", "more": "", "port": between.port})
+ok(site.daemon_start(), "the daemon runs again")
+arrive(3, 30, "told of")
+begin = time.monotonic()
+same(site.daemon_stop(), 0, "SIGTERM ends in order, though the server is listened to")
+ok(time.monotonic() - begin < 10, "and soon", time.monotonic() - begin)
+ok(site.daemon_start(), "the daemon runs a third time")
+arrive(1, 30, "told of")
+connections = between.connections
+between.cut()
+ok(wait_until(lambda: "event=idle-ended" in site.daemon_text(), 20), "the connection is cut while it waits: logged",
+	site.daemon_text()[-2000:])
+same(site.daemon_stop(), 0, "SIGTERM ends in order")
+same(site.once(), 0, "nothing is left to do")
+same(len(site.tickets()), total, "a ticket each")
+same(site.daemon_text().count("event=stored"), total, "each mail was stored once")
+site.balanced("balanced", seen=total)
 done()

@@ -530,6 +530,11 @@ class Driver:
 		facts = dict(line.split("\t") for line in lines if "\t" in line)
 		return result, int(facts.get("size", -1)), facts.get("sha256"), int(facts.get("largest", -1))
 
+	def wait(self, seconds, folder="INBOX"):
+		"""(result, were there news)"""
+		result, lines = self.ask("wait", folder, seconds)
+		return result, "news\t1" in lines
+
 	def settle(self, uids, folder="INBOX"):
 		"""(result, [[uid, outcome, why, identity, uid there]])"""
 		result, lines = self.ask("settle", folder, *uids)

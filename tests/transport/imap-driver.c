@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LINE		65536
 #define WORDS_MOST	2000
@@ -158,6 +159,19 @@ do_settle(char **words)
 	say(how, error);
 }
 
+/* wait FOLDER SECONDS */
+static void
+do_wait(char **words)
+{
+	GError *error = NULL;
+	bool news;
+	enum outcome how = source_wait(source, words[1], (guint) atoi(words[2]), STDIN_FILENO,
+		&news, &error);
+
+	printf("news\t%d\n", news);
+	say(how, error);
+}
+
 static void
 print_all(char **lines)
 {
@@ -185,7 +199,7 @@ static const struct { const char *name; guint least; void (*run)(char **); } ver
 	{ "settings", 11, do_settings }, { "open", 1, do_open }, { "close", 1, do_close },
 	{ "list", 4, do_list }, { "expect", 2, do_expect },
 	{ "take", 4, do_take }, { "settle", 2, do_settle },
-	{ "folders", 1, do_folders }, { "check", 1, do_check },
+	{ "wait", 3, do_wait }, { "folders", 1, do_folders }, { "check", 1, do_check },
 };
 
 int

@@ -340,6 +340,30 @@ opened(server)
 result = driver.list()[0]
 ok(result.startswith("later: ") and "not now" in result, "list: refused: later", result)
 server.close()
+# CONDSTORE: what has not changed is not listed again.
+modseq, count = 12, 3
+server = Fake(script("SELECT", lambda talk, line: talk.ok(f"* {count} EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n"
+	f"* OK [HIGHESTMODSEQ {modseq}] x\r\n", b"OK [READ-WRITE] done"), CAPABILITY + " CONDSTORE"))
+opened(server)
+
+
+def pages():
+	"""What lies after 7.3, and whether the server was asked."""
+	before = len([line for line in server.heard if b" FETCH " in line])
+	result, listed, _, _ = driver.list(after="7.3")
+	return result, listed, len([line for line in server.heard if b" FETCH " in line]) > before
+
+
+same([row[0] for row in driver.list()[1]], ["7.1", "7.2", "7.3"], "CONDSTORE: the list")
+same(pages(), ("done", [], False), "CONDSTORE: unchanged: not asked")
+modseq = 13
+same(pages(), ("done", [], True), "CONDSTORE: changed: asked")
+same(pages(), ("done", [], False), "CONDSTORE: and then it is as it was seen")
+count = 2
+same(pages()[2], True, "CONDSTORE: another count: asked")
+same([row[0] for row in driver.list()[1]], ["7.1", "7.2"], "CONDSTORE: from the start: always asked")
+ok(any(b"CONDSTORE" in line for line in server.heard), "CONDSTORE: it is asked for")
+server.close()
 server = Fake(script("SELECT", says("* 3 EXISTS\r\n* OK [UIDVALIDITY 0] x\r\n")))
 opened(server)
 result = driver.list()[0]
@@ -493,6 +517,66 @@ for name, play in (("stalls", stall), ("closes in the middle", lambda talk: (tal
 	same(asked(server), (1, 3), f"batch: the server {name}: and no batch again")
 	ok("event=batch-failed mails=3" in driver.log(), f"batch: the server {name}: logged", driver.log())
 	server.close()
+
+# ---- waiting ------------------------------------------------------------------------------------------------
+
+IDLES = CAPABILITY + " IDLE"
+
+
+def idling(*said, then=b""):
+	"""Says this to IDLE, a piece at a time; `then` to DONE, the answer of an honest one if it is empty."""
+	def play(talk, line):
+		tag = talk.tag
+		for words in said:
+			talk.say(words.replace(b"TAG", tag) if isinstance(words, bytes) else words)
+			time.sleep(0.05)
+		if talk.hear() == b"DONE":
+			talk.tag = tag
+			talk.ok() if not then else then(talk)
+	return play
+
+
+HELLO, NEWS = b"+ idling\r\n", b"* 4 EXISTS\r\n"
+WAITS = (
+	# what is said, news, how; seconds it waits for news
+	("news", idling(HELLO, NEWS), True, "done"),
+	("news in one piece with the go-ahead", idling(HELLO + NEWS), True, "done"),
+	("news before the go-ahead", idling(NEWS + HELLO), True, "done"),
+	("that it is still here, then news", idling(HELLO, b"* OK Still here\r\n", b"* OK Still here\r\n", NEWS), True, "done"),
+	("nothing", idling(HELLO), False, "done"),
+	("that it is still here", idling(HELLO, b"* OK Still here\r\n"), False, "done"),
+	("news, and more with its answer", idling(HELLO, NEWS, then=lambda talk: talk.ok("* 5 EXISTS\r\n")), True, "done"),
+	("no", idling(b"TAG NO not now\r\n"), None, "later: "),
+	("BAD", idling(b"TAG BAD what?\r\n"), None, "later: "),
+	("OK without being asked", idling(HELLO, b"TAG OK done\r\n"), None, "later: "),
+	("BYE", idling(HELLO, b"* BYE going down\r\n"), None, "later: "),
+	("half a line", idling(HELLO, b"* 4 EXI"), None, "later: "),
+	("a second go-ahead", idling(HELLO, HELLO), None, "later: "),
+	("nothing to DONE", idling(HELLO, NEWS, then=stall), None, "later: "),
+	("nothing at all", lambda talk, line: stall(talk), None, "later: "),
+	("a drip", lambda talk, line: drip(talk), None, "later: "),
+	("lines without end", lambda talk, line: flood(NEWS * 4096)(talk), None, "later: "),
+	("a line without end", lambda talk, line: (talk.say(HELLO), flood(b"* 4" + b"x" * 65536)(talk)), None, "later: "),
+	("that it is still here, without end", lambda talk, line: (talk.say(HELLO), flood(b"* OK Still here\r\n" * 999)(talk)),
+		None, None),
+	("nothing and goes", lambda talk, line: (talk.say(HELLO), talk.close()), None, "later: "),
+)
+for name, play, news, how in WAITS:
+	server = Fake(script("IDLE", play, IDLES))
+	opened(server)
+	driver.list()
+	started = time.monotonic()
+	result, told = driver.wait(2)
+	ok(how is None or result.startswith(how), f"IDLE: the server says {name}: {how}", result)
+	ok(news is None or told == news, f"IDLE: the server says {name}: news: {news}", told)
+	ok(time.monotonic() - started < SOON, f"IDLE: the server says {name}: in time", time.monotonic() - started)
+	server.close()
+	good = how == "done" or works_again()
+	ok(good is True or good[0], f"IDLE: the server says {name}: and the driver works on", good)
+server = Fake(script("IDLE", idling(HELLO)))
+opened(server)
+ok(driver.wait(60)[0].startswith("never: "), "IDLE is not offered: never")
+server.close()
 
 # ---- moves ------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import hashlib
 import os
 import random
 import subprocess
+import threading
 import time
 
 import fetching
@@ -329,6 +330,28 @@ def check_meanwhile():
 	box.stop()
 
 
+def check_idle():
+	box = Dovecot(CERTIFICATE, KEY)
+	driver = Driver()
+	box.deliver(mail(1))
+	same(driver.open(box.tls_port, ca=right.pem), "done", "open")
+	driver.list()
+	same(driver.wait(1), ("done", False), "IDLE: nothing new")
+	threading.Timer(0.5, box.deliver, (mail(2),)).start()
+	started = time.monotonic()
+	same(driver.wait(60), ("done", True), "IDLE: what arrives is told of")
+	ok(time.monotonic() - started < 20, "at once", time.monotonic() - started)
+	same(len(driver.list()[1]), 2, "the session goes on: it is listed")
+	threading.Timer(0.5, os.write, (driver.process.stdin.fileno(), b"close\n")).start()
+	same(driver.wait(600), ("done", False), "IDLE: ends when there is something else to do")
+	same(driver.process.stdout.readline(), b"done\n", "which is then done")
+	same((driver.ask("open")[0], driver.list()[0]), ("done", "done"), "and the next session works")
+	threading.Timer(0.5, box.stop).start()
+	result, news = driver.wait(60)
+	ok(result.startswith("later: ") and not news or (result, news) == ("done", True), "IDLE: the server goes away", result)
+	driver.end()
+
+
 # ---- folders ----------------------------------------------------------------------------------------
 
 def check_folders():
@@ -403,7 +426,7 @@ def check_capabilities():
 	box.stop()
 
 
-for check in (check_trust, check_login, check_bytes, check_pages, check_meanwhile, check_folders, check_capabilities):
+for check in (check_trust, check_login, check_bytes, check_pages, check_meanwhile, check_idle, check_folders, check_capabilities):
 	print(f"# {check.__name__}")
 	check()
 done()
