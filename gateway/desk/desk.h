@@ -60,14 +60,15 @@ struct facts {
 	struct id twin_ticket;		/* its ticket or null */
 	bool same_message_id;		/* an earlier mail had this Message-ID and another body */
 	bool silent;			/* taken in without acknowledgement (adopt --silent, observe) */
+	bool is_oversize;		/* larger than policy.max_size: the letter is made of its header alone */
 	bool from_junk;			/* the server had put it into its folder for junk */
 	enum thread_proof proof;	/* strongest clue that led to a ticket */
 	struct id ticket;		/* that ticket, or null */
 	char *ticket_number;
 	char *thread_address;		/* address the code was made for */
 	bool from_is_participant;	/* From has a thread or a mail on this ticket */
-	gint64 last_receipt;		/* last T32 or T03 of this ticket, ms; -1 */
-	bool acknowledged;		/* its own ticket had T01, T02, T04, T33 or T38; T03 is none */
+	gint64 last_receipt;		/* last T03, T32 or T35 of this ticket, ms; -1 */
+	bool acknowledged;		/* its own ticket had T01, T02, T04, T33, T35 or T38; T03 is none */
 	bool again;			/* decided before as sealed; a key arrived since */
 	struct id earlier;		/* again: the ticket it is in since then, or null */
 	bool earlier_first;		/* again: it opened that ticket (relation "first") */

@@ -42,6 +42,7 @@ static const struct {
 	{ "T04", WARNING },
 	{ "T32", RECEIPT },
 	{ "T33", RECEIPT },
+	{ "T35", BARE },
 	{ "T38", BARE },
 };
 

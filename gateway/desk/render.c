@@ -22,6 +22,7 @@ const struct template_use template_uses[] = {
 	{ "T04", "directory",	"vi",	 "a mail in this party's name came whose signature fails" },
 	{ "T32", "sender",	"vi+en", "short receipt of a later mail" },
 	{ "T33", "reporter",	"vi+en", "acknowledgement that leaves late" },
+	{ "T35", "sender",	"vi+en", "too large a mail: how to hand in evidence" },
 	{ "T38", "sender",	"vi+en", "content-free receipt: no key to encrypt the answer to" },
 	{ NULL, NULL, NULL, NULL },
 };

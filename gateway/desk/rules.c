@@ -37,6 +37,7 @@
 	X(SAME_ID,	"same-id")	\
 	X(AMBIGUOUS,	"ambiguous")	\
 	X(TRUNCATED,	"truncated")	\
+	X(OVERSIZE,	"oversize")	/* only its header is here */ \
 	X(OPENS,	"opens")	/* set by a row: a ticket is opened */ \
 	X(FOLLOWS,	"follows")	/* set by a row: a person's mail joined a ticket */
 #define CLAIM_NUMBER(n, w) NUMBER_##n,
@@ -101,6 +102,12 @@ static const struct rule rules[] = {
 		FILED("duplicate", "same Message-ID, Date, From and body as an earlier mail",
 			FIXED),
 		NOTED("duplicate", "came again", FIXED) } },
+	{ PLACE, OVERSIZE | PROVEN | ON_THREAD, NOTHING, FOLLOWS, {
+		FILED("oversize", "larger than policy.max_size: its header alone is here", FIXED),
+		JOINED("reply", "a proven thread, and From is on it") } },
+	{ PLACE, OVERSIZE, NOTHING, OPENS, {
+		FILED("oversize", "larger than policy.max_size: its header alone is here", FIXED),
+		OPENED("oversize", "the mail itself is in held_folder") } },
 	{ PLACE, AUTOMATIC | PROVEN, NOTHING, NOTHING, {
 		FILED(NULL, "", BY_KIND),
 		JOINED("automatic", "automatic mail that answers a mail of ours") } },
@@ -156,7 +163,7 @@ static const struct rule rules[] = {
 
 	/* What is answered. */
 	{ ANSWER, NOTHING, OPENS | FOLLOWS, NOTHING, { { 0 } } },
-	{ ANSWER, FOLLOWS, WORTH, NOTHING, { { 0 } } },
+	{ ANSWER, FOLLOWS, WORTH | OVERSIZE, NOTHING, { { 0 } } },
 	{ ANSWER, OBSERVE, NOTHING, NOTHING, {
 		UNANSWERED("policy.mode is observe", FIXED) } },
 	{ ANSWER, SILENT, NOTHING, NOTHING, {
@@ -165,6 +172,10 @@ static const struct rule rules[] = {
 		UNANSWERED("", BY_ANSWER) } },
 	{ ANSWER, JUNK | UNPROVEN, NOTHING, NOTHING, {
 		UNANSWERED("from a folder for junk, and without a good signature", FIXED) } },
+	{ ANSWER, OVERSIZE | OPENS, NOTHING, NOTHING, {
+		MAILED("T35", "too large: how to hand in large evidence") } },
+	{ ANSWER, OVERSIZE | DUE, NOTHING, NOTHING, {
+		MAILED("T35", "too large: how to hand in large evidence") } },
 	{ ANSWER, OPENS | ACKNOWLEDGED, NOTHING, NOTHING, {
 		UNANSWERED("this ticket has its acknowledgement", FIXED) } },
 	{ ANSWER, OPENS | FORGED, NOTHING, NOTHING, {
@@ -312,7 +323,8 @@ claims_of_facts(const struct decision *d, gint64 now)
 	/* One that got a ticket was no copy then, and is none now. */
 	bool twin = f->is_twin && (!f->again || id_is_null(f->earlier));
 
-	return claim_if(twin, TWIN) | claim_if(f->same_message_id, SAME_ID) |
+	return claim_if(f->is_oversize, OVERSIZE) | claim_if(twin, TWIN) |
+		claim_if(f->same_message_id, SAME_ID) |
 		claim_if(f->silent, SILENT) | claim_if(d->site->observe, OBSERVE) |
 		claim_if(f->from_junk, JUNK) |
 		claim_if(f->acknowledged, ACKNOWLEDGED) | claim_if(due, DUE);

@@ -73,6 +73,7 @@ static const struct {
 	{ "T04", 0 },
 	{ "T32", HOLDS_RAW | HOLDS_OWN | HOLDS_ATTACHMENTS },
 	{ "T33", HOLDS_RAW | HOLDS_OWN | HOLDS_SIGNATURE | HOLDS_ATTACHMENTS | HOLDS_RECEIPT },
+	{ "T35", 0 },
 	{ "T38", 0 },
 };
 

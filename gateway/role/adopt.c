@@ -47,10 +47,10 @@ intake_adopted(struct hub *hub, const struct intake *box, struct wanted *wanted,
 
 	hub_must(blob_link(hub->store, &wanted->blob, size, &error), &error, "spool");
 	mail->blob = wanted->blob.id;
-	mail->size = size;
+	mail->size = wanted->header_only ? wanted->size : size;
 	g_free(mail->sha256);
 	mail->sha256 = g_strdup(hex);
-	mail->kind = -1;
+	mail->kind = wanted->header_only ? KIND_OVERSIZE : -1;
 	mail->silent = box->adopt_silent;
 	job_event(hub, mail, MAIL_EVENT_ADOPT, NULL, mail->silent ? "taken in later, unanswered" :
 		"taken in later");

@@ -91,6 +91,7 @@ first_that(struct hub *hub, const GPtrArray *clues, struct facts *facts,
 static void
 facts_of_ticket(struct hub *hub, const struct letter *letter, struct facts *facts)
 {
+	static const char *const receipts[] = { "T03", "T32", "T35" };
 	struct ticket *ticket = ticket_get(hub->store, facts->ticket);
 
 	if (ticket == NULL)
@@ -99,8 +100,10 @@ facts_of_ticket(struct hub *hub, const struct letter *letter, struct facts *fact
 	ticket_free(ticket);
 	facts->from_is_participant = letter->from.address != NULL &&
 		thread_has_address(hub->store, facts->ticket, letter->from.address);
-	facts->last_receipt = MAX(outgoing_last(hub->store, facts->ticket, "T32"),
-		outgoing_last(hub->store, facts->ticket, "T03"));
+	facts->last_receipt = -1;
+	for (guint i = 0; i < G_N_ELEMENTS(receipts); i++)
+		facts->last_receipt = MAX(facts->last_receipt,
+			outgoing_last(hub->store, facts->ticket, receipts[i]));
 }
 
 /* A mail that was held or sealed has its ticket before it is read; it may have been answered then.
@@ -108,7 +111,7 @@ facts_of_ticket(struct hub *hub, const struct letter *letter, struct facts *fact
 static bool
 is_acknowledged(struct hub *hub, const struct mail *mail)
 {
-	static const char *const acknowledgements[] = { "T01", "T02", "T04", "T33", "T38" };
+	static const char *const acknowledgements[] = { "T01", "T02", "T04", "T33", "T35", "T38" };
 
 	for (guint i = 0; i < G_N_ELEMENTS(acknowledgements) && !id_is_null(mail->ticket); i++)
 		if (outgoing_last(hub->store, mail->ticket, acknowledgements[i]) >= 0)
@@ -131,7 +134,8 @@ facts_gather(struct hub *hub, const struct mail *mail, const struct letter *lett
 	facts->silent = hub->site->observe || mail->silent;
 	facts->from_junk = mail->folder != NULL && folder_is_junk(mail->folder);
 	facts->acknowledged = is_acknowledged(hub, mail);
-	facts->again = mail->kind >= 0;
+	facts->is_oversize = mail->kind == KIND_OVERSIZE;
+	facts->again = mail->kind >= 0 && !facts->is_oversize;
 	facts->earlier = mail->ticket;
 	facts->earlier_first = g_strcmp0(mail->relation, "first") == 0;
 	facts->is_twin = mail_twin(hub->store, mail->id, &id);

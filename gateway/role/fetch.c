@@ -120,6 +120,7 @@ put_sealed(void *data, const void *bytes, gsize size, GError **error)
 
 struct taken { guint64 size; guint8 sha256[DIGEST_SIZE]; };
 
+/* max 0: the header alone. */
 static enum outcome
 take(const char *folder, const char *uid, guint64 max, struct sealer *sealer, struct taken *taken,
 	GError **error)
@@ -127,7 +128,9 @@ take(const char *folder, const char *uid, guint64 max, struct sealer *sealer, st
 	enum outcome how = open_mailbox(error);
 
 	if (how == DONE)
-		how = source_take(mailbox, folder, uid, max, put_sealed, sealer, error);
+		how = max == 0 ?
+			source_take_header(mailbox, folder, uid, put_sealed, sealer, error) :
+			source_take(mailbox, folder, uid, max, put_sealed, sealer, error);
 	if (how == DONE)
 		how = sealer_end(sealer, &taken->size, taken->sha256, error);
 	return how;
@@ -149,6 +152,7 @@ serve_take(struct peer *hub, struct frame *frame)
 {
 	const char *folder, *uid;
 	guint64 max;
+	gboolean header_only;
 	g_autoptr(GVariant) id = NULL, key = NULL;
 	struct id blob;
 	guint8 secret[32];
@@ -156,11 +160,12 @@ serve_take(struct peer *hub, struct frame *frame)
 	g_autoptr(GError) error = NULL;
 	enum outcome how;
 
-	g_variant_get(frame->body, "(&s&st@ay@ay)", &folder, &uid, &max, &id, &key);
+	g_variant_get(frame->body, "(&s&stb@ay@ay)", &folder, &uid, &max, &header_only, &id,
+		&key);
 	if (copy_bytes(id, blob.b, sizeof blob.b) && copy_bytes(key, secret, sizeof secret)) {
 		struct sealer *sealer = sealer_new(frame->fds[0], secret, blob);
 
-		how = take(folder, uid, max, sealer, &taken, &error);
+		how = take(folder, uid, header_only ? 0 : max, sealer, &taken, &error);
 		sealer_free(sealer);
 	} else {
 		how = fail(&error, NEVER, "take: id or key of a wrong size");
@@ -218,13 +223,14 @@ fitting(const char *const *uids)
 }
 
 static enum outcome
-settle(const char *folder, const char **uids, GVariantBuilder *items, GError **error)
+settle(const char *folder, enum target target, const char **uids, GVariantBuilder *items,
+	GError **error)
 {
 	g_autoptr(GPtrArray) out = NULL;
 	enum outcome how;
 
 	uids[fitting(uids)] = NULL;
-	how = source_settle_many(mailbox, folder, uids, &out, error);
+	how = source_settle_many(mailbox, folder, target, uids, &out, error);
 	for (guint i = 0; how == DONE && i < out->len; i++) {
 		const struct settled *settled = out->pdata[i];
 		g_autofree char *cut = g_strndup(settled->why ? settled->why : "", WHY_MAX);
@@ -241,15 +247,16 @@ serve_settle(struct peer *hub, struct frame *frame)
 	const char *folder;
 	g_autofree const char **uids = NULL;
 	GVariantBuilder items;
+	gboolean is_held;
 	g_autoptr(GError) error = NULL;
 
-	g_variant_get(frame->body, "(&s^a&s)", &folder, &uids);
+	g_variant_get(frame->body, "(&sb^a&s)", &folder, &is_held, &uids);
 	g_variant_builder_init(&items, G_VARIANT_TYPE("a(sus)"));
 
 	enum outcome how = open_mailbox(&error);
 
 	if (how == DONE)
-		how = settle(folder, uids, &items, &error);
+		how = settle(folder, is_held ? TO_HELD : TO_DONE, uids, &items, &error);
 
 	g_autofree char *why = reason(error);
 

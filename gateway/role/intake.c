@@ -252,6 +252,7 @@ item_listed(struct hub *hub, struct intake *box, const char *uid, gint64 arrived
 	wanted->adopts = adopts;
 	wanted->folder = box->folders->pdata[box->folder];
 	wanted->arrived = arrived;
+	wanted->size = size;
 	wanted->blob.fd = -1;
 	g_queue_push_tail(&box->wanted, wanted);
 }
@@ -325,9 +326,9 @@ take_ask(struct hub *hub, struct intake *box, struct link *link)
 	hub_must(blob_new(hub->store, &wanted->blob, &error), &error, "spool");
 	id = g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, wanted->blob.id.b, 16, 1);
 	key = g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, wanted->blob.key, 32, 1);
-	hub_request(hub, link, VERB_TAKE, g_variant_new("(sst@ay@ay)",
-		wanted->folder, wanted->uid, box->max_size, id, key), &wanted->blob.fd, 1,
-		ANSWER_MS);
+	hub_request(hub, link, VERB_TAKE, g_variant_new("(sstb@ay@ay)",
+		wanted->folder, wanted->uid, box->max_size, (gboolean)wanted->header_only, id, key),
+		&wanted->blob.fd, 1, ANSWER_MS);
 	g_queue_push_tail(&box->taking, wanted);
 }
 
@@ -380,66 +381,20 @@ mail_stored(struct hub *hub, struct intake *box, struct wanted *wanted, guint64 
 		return;
 	struct mail mail = {
 		.id = id_new(), .mailbox = box->name, .identity = box->identity,
-		.uid = wanted->uid, .folder = (char *)wanted->folder, .size = size,
-		.arrived = wanted->arrived, .received = hub->now, .state = MAIL_STORED, .kind = -1,
+		.uid = wanted->uid, .folder = (char *)wanted->folder,
+		.size = wanted->header_only ? wanted->size : size,
+		.arrived = wanted->arrived, .received = hub->now, .state = MAIL_STORED,
+		.kind = wanted->header_only ? KIND_OVERSIZE : -1,
 		.blob = wanted->blob.id, .sha256 = hex, .next_try = hub->now,
 	};
 
 	hub_must(blob_link(hub->store, &wanted->blob, size, &error), &error, "spool");
 	hub_must(mail_add(hub->store, &mail, &error), &error, "mail");
-	hub_journal(hub, (struct id){ { 0 } }, mail.id, "stored", NULL);
+	hub_journal(hub, (struct id){ { 0 } }, mail.id, "stored", wanted->header_only ?
+		"larger than policy.max_size: its header alone" : NULL);
 	text = id_text(mail.id);
 	log_event(LOG_INFO, "stored", "mail=%s mailbox=%s size=%" G_GUINT64_FORMAT " sha=%.16s",
 		text, box->name, size, hex);
-}
-
-/* A free name for what cannot be stored whole under a known one; false: it has its row already. */
-static bool
-refused_anew(struct hub *hub, struct intake *box, struct wanted *wanted)
-{
-	g_autofree char *name = g_steal_pointer(&wanted->uid);
-	struct id known;
-
-	for (guint n = 2; ; n++) {
-		struct mail *mail;
-		bool same;
-
-		g_free(wanted->uid);
-		wanted->uid = g_strdup_printf("%s" SECOND "%u", name, n);
-		if (!mail_known(hub->store, box->name, box->identity, wanted->uid, &known))
-			return true;
-		mail = mail_get(hub->store, known);
-		same = mail->kind == KIND_OVERSIZE;
-		mail_free(mail);
-		if (same)
-			return false;
-	}
-}
-
-/* Not stored whole: a row all the same, held, and a ticket for a person. */
-static void
-mail_refused(struct hub *hub, struct intake *box, struct wanted *wanted, const char *why)
-{
-	g_autoptr(GError) error = NULL;
-	struct mail mail = {
-		.id = id_new(), .mailbox = box->name, .identity = box->identity,
-		.uid = wanted->uid, .folder = (char *)wanted->folder,
-		.arrived = wanted->arrived, .received = hub->now, .state = MAIL_STORED,
-		.kind = KIND_OVERSIZE, .next_try = hub->now,
-	};
-	struct mail *row;
-
-	if (wanted->adopts)
-		return;		/* too large: it stays left in place, as it was */
-	if (!id_is_null(wanted->known)) {
-		if (!refused_anew(hub, box, wanted))
-			return;
-		mail.uid = wanted->uid;
-	}
-	hub_must(mail_add(hub->store, &mail, &error), &error, "mail");
-	row = mail_get(hub->store, mail.id);
-	job_event(hub, row, MAIL_EVENT_REFUSED, "fetch", why);
-	mail_free(row);
 }
 
 void
@@ -452,6 +407,7 @@ intake_taken(struct hub *hub, struct link *link, struct frame *frame)
 	const char *why;
 	guint32 outcome;
 	guint64 size;
+	bool is_limit;
 	gsize n;
 
 	if (link->index >= hub->boxes->len)
@@ -462,16 +418,20 @@ intake_taken(struct hub *hub, struct link *link, struct frame *frame)
 		return;
 	g_variant_get(frame->body, "(u&st@ay)", &outcome, &why, &size, &sha256);
 	digest = g_variant_get_fixed_array(sha256, &n, 1);
+	is_limit = outcome == NEVER && strstr(why, "limit") != NULL;
 	if (outcome == DONE && n == DIGEST_SIZE)
 		mail_stored(hub, box, wanted, size, digest);
-	else if (outcome == NEVER && strstr(why, "limit") != NULL)
-		mail_refused(hub, box, wanted, why);
+	else if (is_limit && wanted->header_only)
+		oversize_refused(hub, box, wanted, why);
+	else if (is_limit)
+		oversize_header_next(box, g_steal_pointer(&wanted));
 	else
 		log_event(LOG_WARNING, "not-taken", "mailbox=%s outcome=%s", box->name,
 			outcome <= NEVER ? outcome_word((enum outcome)outcome) : "unknown");
 	if (outcome == LATER)
 		box->failed = true;
-	wanted_free(wanted);
+	if (wanted != NULL)
+		wanted_free(wanted);
 }
 
 /* ---- one step of each mailbox in each turn ------------------------------- */

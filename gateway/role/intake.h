@@ -18,6 +18,8 @@ struct wanted {
 	struct id known;		/* the moved or left mail that had this name; null: none */
 	bool adopts;			/* it is the left one, and is taken in now */
 	const char *folder;		/* of box->folders */
+	bool header_only;		/* larger than policy.max_size */
+	guint64 size;			/* as listed */
 	gint64 arrived;
 	struct blob blob;
 };
@@ -56,6 +58,10 @@ void intake_adopted(struct hub *, const struct intake *, struct wanted *, guint6
 	const char *sha256);
 /* The next poll lists everything. */
 void intake_cursors_forget(struct intake *);
+/* oversize.c: it is asked for once more, its header alone. */
+void oversize_header_next(struct intake *, struct wanted *);
+/* Not even that can be stored: a row all the same, held, and a ticket for a person. */
+void oversize_refused(struct hub *, struct intake *, struct wanted *, const char *why);
 /* idle.c: asks the server to tell of new mail, where it can and nobody waits for it yet. */
 void idle_ask(struct hub *, struct intake *, struct link *);
 void idle_regular_poll(struct intake *);

@@ -312,6 +312,7 @@ opening_start(struct hub *hub, struct mail *mail)
 	job = g_new0(struct mail_job, 1);
 	job->mail = mail->id;
 	job->opening = opening_new(raw, true);
+	job->opening->header_only = mail->kind == KIND_OVERSIZE;
 	mail_free(mail);
 	g_ptr_array_add(hub->mail_jobs, job);
 	opening_continue(hub, job);

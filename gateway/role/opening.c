@@ -386,6 +386,12 @@ layer_begin(struct opening *o, const struct world *world, GError **error)
 {
 	enum layer layer = o->letter->layer;
 
+	if (o->header_only) {
+		o->letter->layer = LAYER_PLAIN;
+		o->letter->covered = (struct slice){ 0, 0 };
+		finish(o, world);
+		return DONE;
+	}
 	if (ways[layer].opens) {
 		if (o->state->layers >= LIMIT_LAYERS)
 			return limit_reached(error, "opening", "layers", LIMIT_LAYERS);

@@ -59,11 +59,12 @@ char *verbs_print(void);
 	X(LISTED,  "listed",  ROLE_FETCH,      HUB,         "(ussa(sxt)bb)", 65536, 0, VERB_LIST) \
 	/* folder, [uid]: to be taken next, in this order */ \
 	X(EXPECT,  "expect",  HUB,             ROLE_FETCH,  "(sas)",         65536, 0, -1) \
-	/* folder, uid, max bytes, blob id, key; the blob's O_TMPFILE / outcome, why, size, sha256 */ \
-	X(TAKE,    "take",    HUB,             ROLE_FETCH,  "(sstayay)",      2048, 1, -1) \
+	/* folder, uid, max bytes, its header alone, blob id, key; the blob's O_TMPFILE \
+	 * / outcome, why, size, sha256 */ \
+	X(TAKE,    "take",    HUB,             ROLE_FETCH,  "(sstbayay)",     2048, 1, -1) \
 	X(TAKEN,   "taken",   ROLE_FETCH,      HUB,         "(ustay)",        2048, 0, VERB_TAKE) \
-	/* folder, [uid] / outcome of the whole, why, [(uid, outcome, why)] */ \
-	X(SETTLE,  "settle",  HUB,             ROLE_FETCH,  "(sas)",         65536, 0, -1) \
+	/* folder, to the held folder, [uid] / outcome of the whole, why, [(uid, outcome, why)] */ \
+	X(SETTLE,  "settle",  HUB,             ROLE_FETCH,  "(sbas)",         65536, 0, -1) \
 	X(SETTLED, "settled", ROLE_FETCH,      HUB,         "(usa(sus))",    65536, 0, VERB_SETTLE) \
 	/* folder, seconds / outcome, why, there are news.  It ends with the next request. */ \
 	X(WAIT,    "wait",    HUB,             ROLE_FETCH,  "(su)",           2048, 0, -1) \
@@ -224,6 +225,7 @@ struct opening {
 	struct letter *letter;		/* at the end: of the innermost layer that could be read */
 	struct verdict verdict;		/* over all layers */
 	int raw;			/* frozen memfd of the entity `letter` was read from */
+	bool header_only;		/* set after opening_new(): there is no body, hence nothing to open */
 	GPtrArray *offered;		/* struct reading of each of letter->offered; NULL: not asked for */
 	struct opening_state *state;
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * settle: after a committed turn has made mails durable, their server copies go to the done
- * folder, in bulk (I1).  Relies on the rows for what is to be moved; a copy that a person took
- * away meanwhile is no fault.
+ * folder, in bulk (I1); of what was too large to be stored whole, to the held folder.  Relies on
+ * the rows for what is to be moved; a copy that a person took away meanwhile is no fault.
  */
 #include "role/intake.h"
 
@@ -24,25 +24,28 @@ settle_ask(struct hub *hub, struct intake *box, struct link *link)
 {
 	g_autoptr(GPtrArray) mails = mail_unmoved(hub->store, box->name, SETTLE_BATCH);
 	const char *folder = NULL;
+	bool is_held;
 	GVariantBuilder uids;
 
 	if (mails->len == 0)
 		return false;
 	folder = ((struct mail *)mails->pdata[0])->folder;
+	is_held = ((struct mail *)mails->pdata[0])->kind == KIND_OVERSIZE;
 	g_variant_builder_init(&uids, G_VARIANT_TYPE("as"));
 	g_array_set_size(box->settling, 0);
 	for (guint i = 0; i < mails->len; i++) {
 		const struct mail *mail = mails->pdata[i];
 		g_autofree char *name = name_at_server(mail->uid);
 
-		if (strcmp(mail->folder, folder) != 0)
+		if (strcmp(mail->folder, folder) != 0 ||
+		    (mail->kind == KIND_OVERSIZE) != is_held)
 			continue;
 		g_variant_builder_add(&uids, "s", name);
 		g_array_append_val(box->settling, mail->id);
 	}
 	box->moved = 0;
-	hub_request(hub, link, VERB_SETTLE, g_variant_new("(sas)", folder, &uids), NULL, 0,
-		ANSWER_MS);
+	hub_request(hub, link, VERB_SETTLE, g_variant_new("(sbas)", folder,
+		(gboolean)is_held, &uids), NULL, 0, ANSWER_MS);
 	return true;
 }
 

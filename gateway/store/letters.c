@@ -129,7 +129,8 @@ mail_letter(struct store *store, struct id id, struct verdict *out, GError **err
 /* ---- the same mail again -------------------------------------------------------------- */
 
 /* Kinds of mail that somebody reads and that is answered where it may be. */
-#define KINDS_OF_PEOPLE "('report', 'reply', 'command', 'isp-reply', 'order', 'thanks')"
+#define KINDS_OF_PEOPLE \
+	"('report', 'reply', 'command', 'isp-reply', 'order', 'thanks', 'oversize')"
 
 /* The rule: an original is decided, is a person's mail and has a ticket, whichever came first.
  *
@@ -137,6 +138,9 @@ mail_letter(struct store *store, struct id id, struct verdict *out, GError **err
  * even where it joined a ticket or had one from a hold: nobody was answered for it, and who writes
  * to us and to a list we read must not lose the report to the list's copy.  A duplicate is none.
  * A kind added later is none until it is named above: rather two tickets than no answer.
+ *
+ * Of a mail too large to be stored only the header is compared, and without a Message-ID that is
+ * too little.
  *
  * A copy that is not decided is none either, however early it came and whether or not it is open.
  * What it will be is not known: it may turn out a list's copy or be held.  Nobody needs to wait for
@@ -154,6 +158,7 @@ mail_twin(struct store *store, struct id id, struct id *out)
 		" AND (self.state <> 'decided' OR self.kind = 'duplicate')"
 		" AND other.state = 'decided' AND other.ticket IS NOT NULL"
 		" AND other.kind IN " KINDS_OF_PEOPLE
+		" AND (self.kind IS NOT 'oversize' OR mine.message_id IS NOT NULL)"
 		" ORDER BY theirs.mail LIMIT 1");
 
 	bind_id(&q, id);

@@ -188,13 +188,13 @@ mail_in_attempt(struct store *store)
 	return mails_load(&q);
 }
 
-/* What was not stored whole stays where it is (I1). */
+/* That of which not even the header is stored stays where it is (I1). */
 GPtrArray *
 mail_unmoved(struct store *store, const char *mailbox, guint limit)
 {
 	g_auto(query_auto) q = query_new(store, "mail_unmoved", SELECT
-		"WHERE mailbox = ? AND moved = 0 AND state <> 'left' AND kind IS NOT 'oversize'"
-		" ORDER BY seq LIMIT ?");
+		"WHERE mailbox = ? AND moved = 0 AND state <> 'left'"
+		" AND (kind IS NOT 'oversize' OR blob IS NOT NULL) ORDER BY seq LIMIT ?");
 
 	bind_text(&q, mailbox);
 	bind_int(&q, limit);

@@ -13,7 +13,7 @@ struct look { guint32 validity, count, after; guint64 modseq; };
 
 struct account {
 	struct server_settings server;	/* its texts are ours */
-	char *done_folder;
+	char *done_folder, *held_folder;
 	struct imap *imap;		/* NULL: none now */
 	char *selected;			/* folder, as asked for; NULL */
 	/* by account_key(), of a mail: */
@@ -50,7 +50,8 @@ enum outcome only_later(GError **error);
 struct item { guint32 number, uid; bool is_whole; guint64 size; gint64 arrived; };
 struct item item_of(const struct mailimap_msg_att *);	/* is_whole: with all three */
 /* UID and RFC822.SIZE, and what is asked besides. */
-struct mailimap_fetch_type *what_to_fetch(bool with_date, bool with_body);
+enum section { SECTION_NONE, SECTION_HEADER, SECTION_ALL };
+struct mailimap_fetch_type *what_to_fetch(bool with_date, enum section);
 /* The item, if it is a body; else NULL. */
 const struct mailimap_msg_att_body_section *body_of(const struct mailimap_msg_att_item *);
 void account_remember_size(struct account *, const char *uid, guint64 size);
@@ -65,8 +66,8 @@ enum outcome account_take_ahead(struct account *, const char *uid, GBytes **out,
 void account_forget_batch(struct account *);
 
 /* imap-settle.c */
-enum outcome imap_source_settle(void *box, const char *folder, const char *const *uids,
-	GPtrArray *out, GError **error);
+enum outcome imap_source_settle(void *box, const char *folder, enum target,
+	const char *const *uids, GPtrArray *out, GError **error);
 
 /* imap-check.c */
 void imap_source_check(const struct source_settings *, GPtrArray *lines);

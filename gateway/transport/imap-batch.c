@@ -112,7 +112,7 @@ keep(struct account *account, GHashTable *keys, const struct mailimap_msg_att *a
 static enum outcome
 batch_fetch(struct account *account, struct batch *batch, GError **error)
 {
-	struct mailimap_fetch_type *type = what_to_fetch(false, true);
+	struct mailimap_fetch_type *type = what_to_fetch(false, SECTION_ALL);
 	clist *list = NULL;
 	int said = mailimap_uid_fetch(imap_begin(account->imap, batch->bytes +
 		(guint64) BATCH_MAILS * ITEM_BYTES), batch->set, type, &list);

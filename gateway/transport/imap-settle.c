@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * imap-settle: mails into the done folder, many with one command: MOVE (RFC 6851), or COPY,
+ * imap-settle: mails into the done or held folder, many with one command: MOVE (RFC 6851), or COPY,
  * \Deleted and UID EXPUNGE (RFC 4315); never a plain EXPUNGE, which would take along what a
  * person marked. Believes COPYUID and what is still there, not the word OK: a server says that
  * also to a move of nothing.  A mail that is not there any more and was not moved by this process
@@ -20,7 +20,7 @@ struct moving { const char *text; guint32 uid; guint at; bool is_there; };
 
 struct chunk {
 	struct account *account;
-	const char *folder;
+	const char *folder, *target;	/* from, to */
 	GArray *mails;		/* struct moving, by uid */
 	GPtrArray *out;		/* struct settled or NULL, in the order asked */
 };
@@ -181,7 +181,7 @@ static enum outcome
 to_done(struct chunk *chunk, const struct way *way, GError **error)
 {
 	struct imap *imap = chunk->account->imap;
-	g_autofree char *name = imap_name(chunk->account->done_folder, NULL);
+	g_autofree char *name = imap_name(chunk->target, NULL);
 	struct mailimap_set *set = set_of(chunk, way->which);
 	mailimap *session;
 	enum outcome how;
@@ -210,7 +210,7 @@ to_done_again(struct chunk *chunk, const struct way *way, GError **error)
 		g_propagate_error(error, g_steal_pointer(&why));
 		return how;
 	}
-	how = imap_make(imap, chunk->account->done_folder, error);
+	how = imap_make(imap, chunk->target, error);
 	return how == DONE ? to_done(chunk, way, error) : how;
 }
 
@@ -246,7 +246,7 @@ look_again(struct chunk *chunk, GError **error)
 {
 	struct imap *imap = chunk->account->imap;
 	struct mailimap_set *set = set_of(chunk, ALL);
-	struct mailimap_fetch_type *type = what_to_fetch(false, false);
+	struct mailimap_fetch_type *type = what_to_fetch(false, SECTION_NONE);
 	clist *list = NULL;
 	mailimap *session = imap_begin(imap, chunk->mails->len * ANSWER_BYTES);
 	int said = mailimap_uid_fetch(session, set, type, &list);
@@ -268,13 +268,13 @@ look_again(struct chunk *chunk, GError **error)
 /* ---- one chunk ----------------------------------------------------------------------------- */
 
 static struct settled *
-settled_as_moved(const struct account *account, const char *there)
+settled_as_moved(const struct chunk *chunk, const char *there)
 {
 	struct uid uid;
 
 	if (!uid_parse(there, &uid))
 		return settled_new(DONE, NULL, NULL, NULL);
-	return settled_new(DONE, NULL, identity_text(uid.validity, account->done_folder),
+	return settled_new(DONE, NULL, identity_text(uid.validity, chunk->target),
 		g_strdup(there));
 }
 
@@ -290,7 +290,7 @@ judge(struct chunk *chunk, const struct moving *mail, bool tells_copies)
 		return settled_new(NEVER, "gone", NULL, NULL);
 	if (!copy)
 		remember_move(chunk->account, mail->text, 0, 0);
-	return settled_as_moved(chunk->account, copy ? copy : "");
+	return settled_as_moved(chunk, copy ? copy : "");
 }
 
 static enum outcome
@@ -361,7 +361,7 @@ flush(struct chunk *chunk, GError **error)
 
 	g_array_sort(chunk->mails, by_uid);
 	if (chunk->mails->len > 0)
-		how = strcmp(chunk->folder, chunk->account->done_folder) == 0 ?
+		how = strcmp(chunk->folder, chunk->target) == 0 ?
 			stay(chunk, error) : move_chunk(chunk, error);
 	g_array_set_size(chunk->mails, 0);
 	return how;
@@ -389,15 +389,23 @@ settle_all(struct chunk *chunk, bool there, const char *const *uids, GError **er
 }
 
 enum outcome
-imap_source_settle(void *box, const char *folder, const char *const *uids, GPtrArray *out,
-	GError **error)
+imap_source_settle(void *box, const char *folder, enum target target, const char *const *uids,
+	GPtrArray *out, GError **error)
 {
-	struct chunk chunk = { .account = box, .folder = folder, .out = out };
+	struct account *account = box;
+	struct chunk chunk = { .account = box, .folder = folder, .out = out,
+		.target = target == TO_HELD ? account->held_folder : account->done_folder };
 	bool there;
 	enum outcome how = account_enter(box, folder, &there, error);
 
 	if (how != DONE)
 		return only_later(error);
+	if (!chunk.target)
+		return fail(error, NEVER, "no held_folder");
+	if (target == TO_HELD)
+		how = imap_make(account->imap, chunk.target, error);
+	if (how != DONE)
+		return how;
 	chunk.mails = g_array_new(FALSE, TRUE, sizeof(struct moving));
 	how = settle_all(&chunk, there, uids, error);
 	g_array_unref(chunk.mails);

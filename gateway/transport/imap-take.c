@@ -56,14 +56,15 @@ item_of(const struct mailimap_msg_att *att)
 }
 
 struct mailimap_fetch_type *
-what_to_fetch(bool with_date, bool with_body)
+what_to_fetch(bool with_date, enum section section)
 {
+	struct mailimap_section *what = section == SECTION_HEADER ? mailimap_section_new_header() :
+		section == SECTION_ALL ? mailimap_section_new(NULL) : NULL;
 	struct mailimap_fetch_type *type = mailimap_fetch_type_new_fetch_att_list_empty();
 	struct mailimap_fetch_att *atts[] = {
 		mailimap_fetch_att_new_uid(), mailimap_fetch_att_new_rfc822_size(),
 		with_date ? mailimap_fetch_att_new_internaldate() : NULL,
-		with_body ? mailimap_fetch_att_new_body_peek_section(mailimap_section_new(NULL)) :
-			NULL,
+		what ? mailimap_fetch_att_new_body_peek_section(what) : NULL,
 	};
 
 	if (!type)
@@ -137,7 +138,8 @@ fetch_one(struct account *account, guint32 uid, guint64 bytes, struct taking *ta
 	struct answer *answer, GError **error)
 {
 	struct mailimap_set *set = mailimap_set_new_single(uid);
-	struct mailimap_fetch_type *type = what_to_fetch(false, taking != NULL);
+	struct mailimap_fetch_type *type = what_to_fetch(false, !taking ? SECTION_NONE :
+		taking->sink->header_only ? SECTION_HEADER : SECTION_ALL);
 	mailimap *session = imap_begin(account->imap, bytes);
 	clist *list = NULL;
 	int said;
@@ -245,7 +247,9 @@ take_body(struct account *account, const char *text, guint32 uid, struct sink *s
 
 	if (how != DONE)
 		return how;
-	if (size > sink->max)
+	if (sink->header_only)
+		size = sink->max;
+	else if (size > sink->max)
 		return limit_reached(error, "fetch", "mail size", sink->max);
 	how = fetch_one(account, uid, size, &taking, &answer, &why);
 	if (taking.how != DONE) {	/* the rest of the mail is still on its way */
@@ -261,7 +265,8 @@ take_body(struct account *account, const char *text, guint32 uid, struct sink *s
 		return took_nothing(account, uid, size, error);
 	if (answer.n != 1 || answer.uid != uid || answer.n_bodies != 1)
 		return imap_nonsense(account->imap, "the server answers for another mail", error);
-	return compare_size(account, text, answer.size, sink->total, error);
+	return sink->header_only ? DONE :
+		compare_size(account, text, answer.size, sink->total, error);
 }
 
 enum outcome
@@ -282,7 +287,7 @@ imap_source_take(void *box, const char *folder, const char *text, struct sink *s
 	if (imap_validity(account->imap) != uid.validity)
 		return fail(error, NEVER, "gone: folder %s was made anew (UIDVALIDITY %u, was %u)",
 			folder, imap_validity(account->imap), uid.validity);
-	if (account_take_ahead(account, text, &ahead, error) != DONE)
+	if (!sink->header_only && account_take_ahead(account, text, &ahead, error) != DONE)
 		return only_later(error);
 	if (ahead)
 		return sink_put(sink, g_bytes_get_data(ahead, NULL), g_bytes_get_size(ahead),

@@ -185,6 +185,7 @@ imap_source_close(void *box)
 		wipe((char *) server->password, strlen(server->password));
 	g_free((char *) server->password);
 	g_free(account->done_folder);
+	g_free(account->held_folder);
 	g_hash_table_unref(account->sizes);
 	g_hash_table_unref(account->inexact);
 	g_hash_table_unref(account->moved);
@@ -207,6 +208,7 @@ account_new(const struct source_settings *settings)
 		.patience = server->patience,
 	};
 	account->done_folder = g_strdup(settings->done_folder);
+	account->held_folder = g_strdup(settings->held_folder);
 	account->sizes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	account->inexact = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	account->moved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -247,7 +249,7 @@ static enum outcome
 fetch_page(struct account *account, guint32 first, guint32 last, GArray *out, GError **error)
 {
 	struct mailimap_set *set = mailimap_set_new_interval(first, last);
-	struct mailimap_fetch_type *type = what_to_fetch(true, false);
+	struct mailimap_fetch_type *type = what_to_fetch(true, SECTION_NONE);
 	clist *list = NULL;
 	guint64 bytes = (guint64) (last - first + 1) * ITEM_BYTES;
 	int said = mailimap_fetch(imap_begin(account->imap, bytes), set, type, &list);

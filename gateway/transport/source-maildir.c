@@ -230,7 +230,7 @@ take_pieces(int fd, struct sink *sink, GError **error)
 
 		enum outcome how = sink_put(sink, piece, (gsize) n, error);
 
-		if (how != DONE)
+		if (how != DONE || sink->at_end)
 			return how;
 	}
 }
@@ -267,11 +267,12 @@ tree_take(void *box, const char *folder_name, const char *uid, struct sink *sink
 		g_propagate_error(error, g_steal_pointer(&why));
 		return how;
 	}
-	if ((guint64) before.st_size > sink->max)
+	if (!sink->header_only && (guint64) before.st_size > sink->max)
 		how = limit_reached(error, "fetch", "mail size", sink->max);
 	else
 		how = take_pieces(fd, sink, error);
-	if (how == DONE && (fstat(fd, &after) < 0 || !is_same(&before, &after, sink->total)))
+	if (how == DONE && (fstat(fd, &after) < 0 || !is_same(&before, &after,
+	    sink->header_only ? (guint64) before.st_size : sink->total)))
 		how = fail(error, LATER, "the mail changed while it was read");
 	close(fd);
 	return how;
@@ -280,15 +281,16 @@ tree_take(void *box, const char *folder_name, const char *uid, struct sink *sink
 /* ---- settling ------------------------------------------------------------------------------ */
 
 static enum outcome
-settle_one(struct tree *tree, const char *folder_name, const char *uid, GError **error)
+settle_one(struct tree *tree, const char *folder_name, const char *target, const char *uid,
+	GError **error)
 {
 	struct folder *from, *done;
 	const struct entry *mail;
-	g_autofree char *path = maildir_folder_path(tree->root, tree->done_folder, error);
+	g_autofree char *path = maildir_folder_path(tree->root, target, error);
 	enum outcome how = path ? maildir_make(path, true, error) : NEVER;
 
 	if (how == DONE)
-		how = enter(tree, tree->done_folder, &done, error);
+		how = enter(tree, target, &done, error);
 	if (how == DONE)
 		how = enter(tree, folder_name, &from, error);
 	if (how != DONE)
@@ -302,13 +304,17 @@ settle_one(struct tree *tree, const char *folder_name, const char *uid, GError *
 }
 
 static enum outcome
-tree_settle(void *box, const char *folder_name, const char *const *uids, GPtrArray *out,
-	GError **error)
+tree_settle(void *box, const char *folder_name, enum target target, const char *const *uids,
+	GPtrArray *out, GError **error)
 {
-	(void) error;
+	const struct tree *tree = box;
+	const char *name = target == TO_HELD ? tree->held_folder : tree->done_folder;
+
+	if (!name)
+		return fail(error, NEVER, "no held_folder");
 	for (; *uids; uids++) {
 		g_autoptr(GError) why = NULL;
-		enum outcome how = settle_one(box, folder_name, *uids, &why);
+		enum outcome how = settle_one(box, folder_name, name, *uids, &why);
 
 		g_ptr_array_add(out, settled_new(how, why ? why->message : NULL, NULL, NULL));
 	}

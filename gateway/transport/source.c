@@ -67,9 +67,27 @@ settled_new(enum outcome how, const char *why, char *identity, char *uid)
 	return settled;
 }
 
+/* How much of it belongs to the header: up to the first empty line. */
+static gsize
+header_part(struct sink *sink, const char *bytes, gsize size)
+{
+	gsize i = 0;
+
+	while (i < size && !sink->at_end) {
+		char c = bytes[i++];
+
+		sink->at_end = c == '\n' && sink->line == 0;
+		if (c != '\r')
+			sink->line = c == '\n' ? 0 : 1;
+	}
+	return i;
+}
+
 enum outcome
 sink_put(struct sink *sink, const void *bytes, gsize size, GError **error)
 {
+	if (sink->header_only)
+		size = header_part(sink, bytes, size);
 	if (size > sink->max - sink->total)
 		return limit_reached(error, "fetch", "mail size", sink->max);
 	sink->total += size;
@@ -157,6 +175,16 @@ source_take(struct source *source, const char *folder, const char *uid, guint64 
 }
 
 enum outcome
+source_take_header(struct source *source, const char *folder, const char *uid, source_put *put,
+	void *data, GError **error)
+{
+	struct sink sink = { .max = LIMIT_HEADER_SIZE, .put = put, .data = data,
+		.header_only = true };
+
+	return source->kind->take(source->box, folder, uid, &sink, error);
+}
+
+enum outcome
 source_wait(struct source *source, const char *folder, guint seconds, int fd, bool *news,
 	GError **error)
 {
@@ -167,11 +195,11 @@ source_wait(struct source *source, const char *folder, guint seconds, int fd, bo
 }
 
 enum outcome
-source_settle_many(struct source *source, const char *folder, const char *const *uids,
-	GPtrArray **out, GError **error)
+source_settle_many(struct source *source, const char *folder, enum target target,
+	const char *const *uids, GPtrArray **out, GError **error)
 {
 	*out = g_ptr_array_new_with_free_func(free_settled);
-	return source->kind->settle(source->box, folder, uids, *out, error);
+	return source->kind->settle(source->box, folder, target, uids, *out, error);
 }
 
 enum outcome
@@ -179,7 +207,7 @@ source_settle(struct source *source, const char *folder, const char *uid, GError
 {
 	const char *const uids[] = { uid, NULL };
 	g_autoptr(GPtrArray) out = NULL;
-	enum outcome how = source_settle_many(source, folder, uids, &out, error);
+	enum outcome how = source_settle_many(source, folder, TO_DONE, uids, &out, error);
 	const struct settled *settled;
 
 	if (how != DONE)

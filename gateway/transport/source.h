@@ -11,7 +11,13 @@
 #define FOLDERS_MAX	10000	/* folders of one mailbox that are told of */
 
 /* Where the bytes of a mail go, and how many at most. */
-struct sink { guint64 max, total; source_put *put; void *data; };
+struct sink {
+	guint64 max, total;
+	source_put *put;
+	void *data;
+	bool header_only, at_end;	/* at_end: of the header; what comes after it is left out */
+	guint line;			/* bytes of the line so far, without CR */
+};
 
 struct source_kind {
 	const char *type;
@@ -25,8 +31,8 @@ struct source_kind {
 	enum outcome (*take)(void *box, const char *folder, const char *uid, struct sink *,
 		GError **);
 	/* out: struct settled, empty when handed in */
-	enum outcome (*settle)(void *box, const char *folder, const char *const *uids,
-		GPtrArray *out, GError **);
+	enum outcome (*settle)(void *box, const char *folder, enum target,
+		const char *const *uids, GPtrArray *out, GError **);
 	/* or NULL */
 	enum outcome (*wait)(void *box, const char *folder, guint seconds, int fd, bool *news,
 		GError **);

@@ -54,15 +54,19 @@ void source_expect(struct source *, const char *folder, const char *const *uids)
 typedef enum outcome source_put(void *data, const void *bytes, gsize size, GError **error);
 enum outcome source_take(struct source *, const char *folder, const char *uid, guint64 max,
 	source_put *, void *data, GError **error);
-/* Moves mails into the done folder, durably.  DONE: *out holds what became of each, in order (how LATER: still
- * where it was; NEVER: no longer there, and not by us).  LATER, NEVER (the server cannot or may not move):
- * nothing is known to have moved.  uids: NULL-terminated. */
+/* Its header alone, with the empty line; NEVER over LIMIT_HEADER_SIZE. */
+enum outcome source_take_header(struct source *, const char *folder, const char *uid, source_put *, void *data,
+	GError **error);
+enum target { TO_DONE, TO_HELD };
+/* Moves mails into the done or the held folder, which is made where it is missing, durably.  DONE: *out holds
+ * what became of each, in order (how LATER: still where it was; NEVER: no longer there, and not by us).
+ * LATER, NEVER (the server cannot or may not move): nothing is known to have moved.  uids: NULL-terminated. */
 struct settled { enum outcome how; char *why, *identity, *uid; };	/* the last two: as the done folder lists it
 									 * now, or NULL: as before, or not known */
 void settled_free(struct settled *);
-enum outcome source_settle_many(struct source *, const char *folder, const char *const *uids, GPtrArray **out,
-	GError **error);
-/* One mail.  DONE also if it is there already. */
+enum outcome source_settle_many(struct source *, const char *folder, enum target, const char *const *uids,
+	GPtrArray **out, GError **error);
+/* One mail, into the done folder.  DONE also if it is there already. */
 enum outcome source_settle(struct source *, const char *folder, const char *uid, GError **error);
 /* Until the server tells of something new in the folder, `fd` can be read, or the time is over; *news: the first.
  * A hint, nothing to rely on.  NEVER: this mailbox cannot (no IMAP, no IDLE); LATER: the session was lost. */

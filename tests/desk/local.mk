@@ -46,7 +46,8 @@ EXTRA_DIST += tests/desk/golden/T01.en.trusted.txt tests/desk/golden/T01.en.txt 
 	tests/desk/golden/T02.en.txt tests/desk/golden/T02.vi.txt tests/desk/golden/T03.en.txt \
 	tests/desk/golden/T03.vi.bare.txt tests/desk/golden/T03.vi.txt tests/desk/golden/T04.en.txt \
 	tests/desk/golden/T04.vi.txt tests/desk/golden/T32.en.txt tests/desk/golden/T32.vi.txt \
-	tests/desk/golden/T33.en.txt tests/desk/golden/T33.vi.txt tests/desk/golden/T38.en.txt \
+	tests/desk/golden/T33.en.txt tests/desk/golden/T33.vi.txt tests/desk/golden/T35.en.txt \
+	tests/desk/golden/T35.vi.bare.txt tests/desk/golden/T35.vi.txt tests/desk/golden/T38.en.txt \
 	tests/desk/golden/T38.vi.bare.txt tests/desk/golden/T38.vi.late.txt tests/desk/golden/T38.vi.txt \
 	tests/desk/golden/answers.txt tests/desk/golden/classify.txt \
 	tests/desk/golden/common.txt tests/desk/golden/held.txt tests/desk/golden/outer-subjects.txt \

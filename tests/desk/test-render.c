@@ -36,6 +36,9 @@ static const struct row {
 	{ "T32.en", "T32", "en", ATTACHED },
 	{ "T33.vi", "T33", "vi", LONG_AFTER },
 	{ "T33.en", "T33", "en", LONG_AFTER },
+	{ "T35.vi", "T35", "vi", ATTACHED | TRUSTED },
+	{ "T35.en", "T35", "en", ATTACHED | TRUSTED | EN_FIRST },
+	{ "T35.vi.bare", "T35", "vi", BARE },
 	{ "T38.vi", "T38", "vi", ATTACHED | TRUSTED },
 	{ "T38.en", "T38", "en", ATTACHED | TRUSTED | EN_FIRST },
 	{ "T38.vi.bare", "T38", "vi", BARE },
@@ -71,6 +74,11 @@ static const struct lead {
 		"|https://ungcuu.example.vn/",
 		"ticket number: nbh-2026-000123|could not read|+84 000 000 113"
 		"|0123 4567|https://ungcuu.example.vn/" },
+	{ "T35", 17,
+		"so phieu: nbh-2026-000123|nhan luc: 10:05|qua lon|+84 000 000 113"
+		"|bang mot thu ngan|so phieu trong tieu de|sha-256",
+		"ticket number: nbh-2026-000123|received: 22 november|too large|+84 000 000 113"
+		"|in a short|the ticket number in the subject|sha-256" },
 	{ "T38", 20,
 		"dung ten ong/ba|so phieu: nbh-2026-000123|nhan luc: 10:05|thu nay lap luc: 1"
 		"|+84 000 000 113|tra loi bang thu ma hoa|khong noi gi ve noi dung"

@@ -27,7 +27,7 @@ enum {
 		FED_BACK = 1 << 15,
 	/* decided before: in no ticket, or it opened one, joined this one, joined another */
 	AGAIN = 1 << 16, OPENED_IT = 1 << 17, JOINED_IT = 1 << 18, JOINED_OTHER = 1 << 19,
-		NAMES_OWN = 1 << 20, FROM_JUNK = 1 << 21,
+		NAMES_OWN = 1 << 20, FROM_JUNK = 1 << 21, OVERSIZE = 1 << 22,
 };
 
 /* columns: name, From, subject, text, fields, flags, proof, signature, encryption; the effects */
@@ -132,6 +132,26 @@ static const struct row {
 	{ "from junk, known key", ANYONE, "Sự cố", "x", NULL, FROM_JUNK, PROOF_NONE,
 		SIGNATURE_UNKNOWN_KEY, ENCRYPTION_NONE,
 		"file report, open report, note from-junk, mail T01 to " ANYONE },
+	/* too large */
+	{ "too large", ANYONE, "Sự cố", "", NULL, OVERSIZE, PROOF_NONE, NONE,
+		"file oversize, open oversize, mail T35 to " ANYONE },
+	{ "too large, a listed From", AGENCY, "Sự cố", "", NULL, OVERSIZE, PROOF_NONE, NONE,
+		"file oversize, open oversize, mail T35 to " AGENCY },
+	{ "too large, automatic", ANYONE, "Sự cố", "", "auto-submitted: auto-generated", OVERSIZE,
+		PROOF_NONE, NONE, "file oversize, open oversize, note no-answer" },
+	{ "too large, silent", ANYONE, "Sự cố", "", NULL, OVERSIZE | SILENT, PROOF_NONE, NONE,
+		"file oversize, open oversize, note no-answer" },
+	{ "too large, from junk", ANYONE, "Sự cố", "", NULL, OVERSIZE | FROM_JUNK, PROOF_NONE, NONE,
+		"file oversize, open oversize, note from-junk, note no-answer" },
+	{ "too large, a copy", ANYONE, "Sự cố", "", NULL, OVERSIZE | TWIN, PROOF_NONE, NONE,
+		"file duplicate, note duplicate" },
+	{ "too large, on its thread", ANYONE, TAGGED, "", NULL, OVERSIZE | ON_THREAD, PROOF_CODE,
+		NONE, "file oversize, append reply, mail T35 to " ANYONE },
+	{ "too large, on its thread, just told", ANYONE, TAGGED, "", NULL,
+		OVERSIZE | ON_THREAD | JUST_TOLD, PROOF_CODE, NONE,
+		"file oversize, append reply, note no-answer" },
+	{ "too large, only a number", THIRD, TAGGED, "", NULL, OVERSIZE, PROOF_TAG, NONE,
+		"file oversize, open oversize, note hint, mail T35 to " THIRD },
 	{ "acknowledged before", ANYONE, "Sự cố", "x", NULL, ACKNOWLEDGED, PROOF_NONE, NONE,
 		"file report, open report, note no-answer" },
 	{ "no From", NULL, "Sự cố", "x", NULL, 0, PROOF_NONE, NONE,
@@ -419,6 +439,7 @@ row_facts(const struct row *row)
 	f.same_message_id = row->flags & SAME_ID;
 	f.silent = row->flags & SILENT;
 	f.from_junk = row->flags & FROM_JUNK;
+	f.is_oversize = row->flags & OVERSIZE;
 	f.ticket = found ? first_ticket : (struct id){ { 0 } };
 	f.ticket_number = found ? g_strdup(SAMPLE_TICKET) : NULL;
 	f.thread_address = found ? g_strdup("Nguoi.Bao@Example.ORG") : NULL;

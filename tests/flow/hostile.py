@@ -30,7 +30,10 @@ def hostile_mails(folder):
 site = Site()
 seen = 0
 held = {}	# id: row
+oversize = 0
 for name, raw, outcome, limit in hostile_mails(site.path("hostile")):
+	if limit == "mail size":	# not stored whole, and so never held: its header is opened
+		outcome, oversize = "oversize", oversize + 1
 	tickets = len(site.tickets())
 	begin = time.monotonic()
 	for part, content in enumerate((mail("Trước.\n"), raw, mail("Sau.\n"))):
@@ -50,8 +53,8 @@ ok(seen >= 15, "the generator makes hostile mails", seen)
 kinds = [ticket["kind"] for ticket in site.tickets()]
 same(kinds.count("unreadable"), len(held), "each held one has a ticket for a person")
 box = site.balanced("balanced", seen=seen)["accounted"]
-same((box.get("pending"), box.get("held", 0) + box.get("oversize", 0)), (0, len(held)),
-	"nothing pending, the held ones counted")
+same((box.get("pending"), box.get("held"), box.get("oversize")), (0, len(held), oversize),
+	"nothing pending, the held ones and those too large counted")
 most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
 ok(most < 400, "no process grew without bound", f"{most} MB")
 done()

@@ -86,10 +86,11 @@ ok("under the name of a mail" in box["unexplained_items"][0]["why"] if box["unex
 os.remove(again.path("Maildir/new", name))
 again.balanced("balanced without it", seen=1)
 
-# Too large to be stored: it stays where it is, and is accounted for.
+# Too large even for its header: it stays where it is, and is accounted for.
 large = Site(mode='answer"; max_size = "64KB')
-name = large.deliver(mail("x" * 70 * 1024 + "\n"))
-same(large.once(), 1, "a mail too large: --once ends with 1")
+raw = mail("x" * 70 * 1024 + "\n")
+name = large.deliver(b"X-Long: " + b"x" * 1100000 + b"\n" + raw)
+same(large.once(), 1, "a header too large: --once ends with 1")
 same(large.in_folder("Maildir"), [name], "it stays in its folder")
 same([row["stage"] for row in large.ctl("hold", "list")["held"]], ["fetch"], "held at the stage fetch")
 large.balanced("and accounted for", seen=1)

@@ -64,7 +64,7 @@ flow_tests += tests/flow/main.py tests/flow/threads.py tests/flow/clock.py tests
 	tests/flow/protected.py tests/flow/thief.py tests/flow/opening.py tests/flow/budget.py \
 	tests/flow/keys.py tests/flow/review3.py \
 	tests/flow/real.py tests/flow/real-faults.py tests/flow/real-kill.py tests/flow/real-stall.py \
-	tests/flow/arriving.py \
+	tests/flow/arriving.py tests/flow/oversize.py \
 	tests/flow/adopt.py
 EXTRA_DIST += $(flow_tests) tests/flow/flow.py tests/flow/servers.py tests/flow/people.py tests/flow/packets.py \
 	tests/flow/realsite.py tests/flow/mailset.py \

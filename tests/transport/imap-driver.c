@@ -146,8 +146,8 @@ do_settle(char **words)
 {
 	g_autoptr(GPtrArray) out = NULL;
 	GError *error = NULL;
-	enum outcome how = source_settle_many(source, words[1], (const char *const *) words + 2,
-		&out, &error);
+	enum outcome how = source_settle_many(source, words[1], TO_DONE,
+		(const char *const *) words + 2, &out, &error);
 
 	for (guint i = 0; how == DONE && i < out->len; i++) {
 		const struct settled *one = out->pdata[i];

@@ -114,7 +114,7 @@ take(struct worker_process *fetch, const struct taking *taking, const char *uid,
 	guint64 size;
 	gsize n;
 
-	ask(fetch, VERB_TAKE, g_variant_new("(sst@ay@ay)", "INBOX", uid, max,
+	ask(fetch, VERB_TAKE, g_variant_new("(sstb@ay@ay)", "INBOX", uid, max, FALSE,
 		g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, taking->blob.b, 16, 1),
 		g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, taking->key, key_size, 1)),
 		taking->fd, &answer);
@@ -199,7 +199,7 @@ test_list_settle(struct tree *tree, gconstpointer unused)
 	g_assert_cmpstr(uid, ==, "a");
 	g_assert_cmpuint(size, ==, 4);
 
-	ask(&fetch, VERB_SETTLE, g_variant_new("(s^as)", "INBOX", uids), -1, &settled);
+	ask(&fetch, VERB_SETTLE, g_variant_new("(sb^as)", "INBOX", FALSE, uids), -1, &settled);
 
 	g_autoptr(GVariant) moved = g_variant_get_child_value(settled.body, 2);
 
