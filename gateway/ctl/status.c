@@ -49,6 +49,38 @@ attend(struct look *look, const char *format, ...)
 
 /* ---- mailboxes and mails -------------------------------------------------------------- */
 
+#define ROOM_WARN	70	/* per cent */
+
+/* "USED LIMIT AT", as the hub noted it. */
+static void
+put_room(struct look *look, json_t *object, const char *mailbox)
+{
+	g_autofree char *name = g_strconcat("room ", mailbox, NULL);
+	g_autofree char *text = store_note(look->ctl->store, name);
+	g_auto(GStrv) words = g_strsplit(text ? text : "", " ", 3);
+	json_t *room = g_strv_length(words) == 3 ? put_object(object, "room") : NULL;
+	guint64 used, limit;
+
+	if (!room)
+		return;
+	used = g_ascii_strtoull(words[0], NULL, 10);
+	limit = g_ascii_strtoull(words[1], NULL, 10);
+	put_int(room, "used", (gint64) used);
+	if (limit == 0) {
+		put_text(room, "limit", NULL);
+		put_text(room, "percent", NULL);
+	} else {
+		gint64 percent = (gint64) ((double) used / (double) limit * 100);
+
+		put_int(room, "limit", (gint64) limit);
+		put_int(room, "percent", percent);
+		if (percent >= ROOM_WARN)
+			attend(look, "mailbox %s is %" G_GINT64_FORMAT "%% full: when it is, mail "
+				"to it is refused", mailbox, percent);
+	}
+	put_time(room, "at", g_ascii_strtoll(words[2], NULL, 10));
+}
+
 static void
 put_poll(struct look *look, json_t *object, guint index)
 {
@@ -66,6 +98,7 @@ put_poll(struct look *look, json_t *object, guint index)
 	else
 		put_int(object, "lag_seconds", lag / 1000);
 	put_text(object, "error", row ? row->error : NULL);
+	put_room(look, object, name);
 	if (last_good < 0 && row && row->error)
 		attend(look, "mailbox %s could never be read: %s", name, row->error);
 	else if (last_good < 0)

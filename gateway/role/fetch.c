@@ -181,7 +181,24 @@ serve_take(struct peer *hub, struct frame *frame)
 			how == DONE ? DIGEST_SIZE : 0, 1)));
 }
 
-/* ---- WAIT --------------------------------------------------------------------------------- */
+/* ---- ROOM, WAIT --------------------------------------------------------------------------- */
+
+static void
+serve_room(struct peer *hub, struct frame *frame)
+{
+	struct room room = { 0, 0 };
+	g_autoptr(GError) error = NULL;
+	enum outcome how = open_mailbox(&error);
+
+	(void) frame;
+	if (how == DONE)
+		how = source_room(mailbox, &room, &error);
+
+	g_autofree char *why = reason(error);
+
+	answer(hub, VERB_ROOMED, g_variant_new("(ustt)", (guint32) how, why, room.used,
+		room.limit));
+}
 
 static void
 serve_wait(struct peer *hub, struct frame *frame)
@@ -307,6 +324,7 @@ static const struct { int verb; void (*serve)(struct peer *, struct frame *); } 
 	{ VERB_EXPECT,  serve_expect },
 	{ VERB_TAKE,    serve_take },
 	{ VERB_SETTLE,  serve_settle },
+	{ VERB_ROOM,    serve_room },
 	{ VERB_WAIT,    serve_wait },
 	{ VERB_FOLDERS, serve_folders },
 	{ VERB_CHECK,   serve_check },

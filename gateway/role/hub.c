@@ -165,6 +165,7 @@ static const struct {
 	{ VERB_OPENED,     job_opened },
 	{ VERB_READINGS,   directory_read },
 	{ VERB_WAITED,     intake_waited },
+	{ VERB_ROOMED,     intake_roomed },
 	{ VERB_SENT,       outbox_sent },
 	{ VERB_CHECKED,    folders_ignored },
 	{ VERB_CONTROL,    control_request },

@@ -165,6 +165,7 @@ bool intake_busy(struct hub *);
 bool intake_was_cut(struct hub *);		/* a stop ended a poll early */
 void intake_listed(struct hub *, struct link *, struct frame *);
 void intake_taken(struct hub *, struct link *, struct frame *);
+void intake_roomed(struct hub *, struct link *, struct frame *);
 void intake_waited(struct hub *, struct link *, struct frame *);
 void intake_settled(struct hub *, struct link *, struct frame *);
 void intake_gone(struct hub *, guint index, const char *cause);

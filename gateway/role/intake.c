@@ -114,6 +114,7 @@ poll_ended(struct hub *hub, struct intake *box)
 	box->backoff = 0;
 	box->next_poll = hub->now + box->interval;
 	row_put(hub, box);
+	hub->again = true;		/* there is more to ask of an idle server */
 }
 
 void
@@ -441,8 +442,10 @@ step_idle(struct hub *hub, struct intake *box, struct link *link)
 {
 	if (!hub->stopping && box->next_poll <= hub->now && !(hub->once && box->polls > 0))
 		poll_begin(hub, box, link);
-	else if (box->polls > 0)
+	else if (box->polls > 0) {
+		room_ask(hub, box, link);
 		idle_ask(hub, box, link);
+	}
 }
 
 static void

@@ -44,6 +44,8 @@ struct intake {
 	GArray *settling;		/* struct id: rows of the SETTLE under way, in its order */
 	bool waiting, hinted;		/* WAIT is under way; the next poll is due to its answer */
 	guint hints;			/* since the last regular poll; at its most: no WAIT */
+	gint64 next_room;		/* when it is asked how full it is */
+	guint room_told;		/* per cent of the last mark that was told of */
 	guint moved;			/* of this poll's last SETTLE */
 	guint polls;
 	struct mailbox *row;
@@ -65,6 +67,8 @@ void oversize_refused(struct hub *, struct intake *, struct wanted *, const char
 /* idle.c: asks the server to tell of new mail, where it can and nobody waits for it yet. */
 void idle_ask(struct hub *, struct intake *, struct link *);
 void idle_regular_poll(struct intake *);
+/* room.c: asks how full it is, once an hour. */
+void room_ask(struct hub *, struct intake *, struct link *);
 /* Asks for the oldest unmoved mails of one folder; false when there are none. */
 bool settle_ask(struct hub *, struct intake *, struct link *);
 

@@ -66,6 +66,9 @@ char *verbs_print(void);
 	/* folder, to the held folder, [uid] / outcome of the whole, why, [(uid, outcome, why)] */ \
 	X(SETTLE,  "settle",  HUB,             ROLE_FETCH,  "(sbas)",         65536, 0, -1) \
 	X(SETTLED, "settled", ROLE_FETCH,      HUB,         "(usa(sus))",    65536, 0, VERB_SETTLE) \
+	/* / outcome, why, bytes used, bytes there may be or 0 */ \
+	X(ROOM,    "room",    HUB,             ROLE_FETCH,  "()",               64, 0, -1) \
+	X(ROOMED,  "roomed",  ROLE_FETCH,      HUB,         "(ustt)",         2048, 0, VERB_ROOM) \
 	/* folder, seconds / outcome, why, there are news.  It ends with the next request. */ \
 	X(WAIT,    "wait",    HUB,             ROLE_FETCH,  "(su)",           2048, 0, -1) \
 	X(WAITED,  "waited",  ROLE_FETCH,      HUB,         "(usb)",          2048, 0, VERB_WAIT) \

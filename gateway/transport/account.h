@@ -69,6 +69,14 @@ void account_forget_batch(struct account *);
 enum outcome imap_source_settle(void *box, const char *folder, enum target,
 	const char *const *uids, GPtrArray *out, GError **error);
 
+/* Adds the items of the mails of the selected folder numbered first to last that the server
+ * tells of. */
+enum outcome account_items(struct account *, guint32 first, guint32 last, GArray *out,
+	GError **error);
+
+/* imap-room.c */
+enum outcome imap_source_room(void *box, struct room *, GError **error);
+
 /* imap-check.c */
 void imap_source_check(const struct source_settings *, GPtrArray *lines);
 

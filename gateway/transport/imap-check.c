@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define FULL	90	/* per cent of the room, from which it is said */
+#define FULL	70	/* per cent of the room, from which it is said */
 
 static void
 check_folder(struct account *account, const char *name, GPtrArray *lines)
@@ -45,30 +45,25 @@ check_moving(const struct imap *imap, GPtrArray *lines)
 }
 
 static void
-check_room(struct imap *imap, GPtrArray *lines)
+check_room(struct account *account, GPtrArray *lines)
 {
-	struct mailimap_quota_complete_data *data = NULL;
-	int said;
+	struct room room;
+	g_autoptr(GError) error = NULL;
+	guint64 percent;
 
-	if (!imap_has(imap, "QUOTA"))
+	if (imap_source_room(account, &room, &error) != DONE) {
+		line_add(lines, "warn: room: %s", error->message);
 		return;
-	said = mailimap_quota_getquotaroot(imap_begin(imap, 0), "INBOX", &data);
-	for (clistiter *at = data ? clist_begin(data->quota_list) : NULL; at; at = clist_next(at)) {
-		const struct mailimap_quota_quota_data *root = clist_content(at);
-
-		for (clistiter *in = clist_begin(root->quota_list); in; in = clist_next(in)) {
-			const struct mailimap_quota_quota_resource *one = clist_content(in);
-			guint64 share = (guint64) one->usage * 100 / MAX(one->limit, 1);
-			g_autofree char *name = log_quote(one->resource_name);
-
-			line_add(lines, "%s: quota %s: %u of %u used (%u%%)%s",
-				share >= FULL ? "warn" : "ok", name, one->usage, one->limit,
-				(guint) share, share >= FULL ? ": make room" : "");
-		}
 	}
-	if (data)
-		mailimap_quota_complete_data_free(data);
-	imap_end(imap, said, "quota", NULL);
+	percent = room.limit > 0 ? room.used / MAX(room.limit / 100, 1) : 0;
+	if (room.limit == 0)
+		line_add(lines, "ok: mails of %" G_GUINT64_FORMAT " KB, no quota",
+			room.used / 1024);
+	else
+		line_add(lines, "%s: quota: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+			" KB used (%" G_GUINT64_FORMAT "%%)%s", percent >= FULL ? "warn" : "ok",
+			room.used / 1024, room.limit / 1024, percent,
+			percent >= FULL ? ": make room" : "");
 }
 
 static void
@@ -84,7 +79,7 @@ check_server(struct account *account, const struct source_settings *settings, GP
 		check_folder(account, *folders, lines);
 	check_folder(account, settings->done_folder, lines);
 	if (account_connect(account, NULL) == DONE)
-		check_room(account->imap, lines);
+		check_room(account, lines);
 }
 
 void

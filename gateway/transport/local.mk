@@ -12,4 +12,4 @@ gateway_transport_libtransport_a_SOURCES = gateway/transport/transport.h \
 	gateway/transport/imap-name.c \
 	gateway/transport/account.h gateway/transport/source-imap.c \
 	gateway/transport/imap-take.c gateway/transport/imap-batch.c \
-	gateway/transport/imap-settle.c gateway/transport/imap-check.c
+	gateway/transport/imap-settle.c gateway/transport/imap-check.c gateway/transport/imap-room.c

@@ -245,8 +245,8 @@ imap_source_open(const struct source_settings *settings, void **box, GError **er
 /* ---- listing ------------------------------------------------------------------------------- */
 
 /* Items of the mails numbered first to last, by UID; what the server tells besides is left out. */
-static enum outcome
-fetch_page(struct account *account, guint32 first, guint32 last, GArray *out, GError **error)
+enum outcome
+account_items(struct account *account, guint32 first, guint32 last, GArray *out, GError **error)
 {
 	struct mailimap_set *set = mailimap_set_new_interval(first, last);
 	struct mailimap_fetch_type *type = what_to_fetch(true, SECTION_NONE);
@@ -285,7 +285,7 @@ find_after(struct account *account, guint32 after, guint32 *out, GError **error)
 	while (low < high) {
 		guint32 middle = low + (high - low) / 2;
 		g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(struct item));
-		enum outcome how = fetch_page(account, middle, middle, items, error);
+		enum outcome how = account_items(account, middle, middle, items, error);
 
 		if (how != DONE)
 			return how;
@@ -325,7 +325,7 @@ fetch_missing(struct account *account, guint32 first, guint32 last, GArray *item
 		if (is_there(items, number, 0))
 			continue;
 		if (number <= imap_count(account->imap))
-			how = fetch_page(account, number, number, one, NULL);
+			how = account_items(account, number, number, one, NULL);
 		if (how != DONE && imap_is_over(account->imap))
 			return fail(error, LATER, "list of mails: the session ended at mail "
 				"number %u", number);
@@ -345,7 +345,7 @@ add_page(struct account *account, guint32 after, guint max, struct listing *list
 	guint32 last = (guint32) MIN((guint64) *number + max - 1, count), before = after;
 	g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(struct item));
 	g_autoptr(GError) refusal = NULL;
-	enum outcome how = fetch_page(account, *number, last, items, &refusal);
+	enum outcome how = account_items(account, *number, last, items, &refusal);
 
 	if (items->len <= last - *number && !imap_is_over(account->imap))
 		how = fetch_missing(account, *number, last, items, error);
@@ -484,6 +484,6 @@ imap_source_folders(void *box, GPtrArray *names)
 const struct source_kind source_imap = {
 	.type = "imap", .open = imap_source_open, .close = imap_source_close,
 	.list = imap_source_list, .expect = imap_source_expect, .take = imap_source_take,
-	.settle = imap_source_settle, .wait = imap_source_wait,
+	.settle = imap_source_settle, .wait = imap_source_wait, .room = imap_source_room,
 	.folders = imap_source_folders, .check = imap_source_check,
 };

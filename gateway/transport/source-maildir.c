@@ -347,6 +347,36 @@ tree_folders(void *box, GPtrArray *names)
 		closedir(dir);
 }
 
+/* ---- room ---------------------------------------------------------------------------------- */
+
+static void
+add_sizes(gpointer uid, gpointer entry, gpointer used)
+{
+	(void) uid;
+	*(guint64 *) used += ((const struct entry *) entry)->size;
+}
+
+static enum outcome
+tree_room(void *box, struct room *out, GError **error)
+{
+	struct tree *tree = box;
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	enum outcome how = DONE;
+
+	tree_folders(box, names);
+	g_ptr_array_add(names, g_strdup("INBOX"));
+	for (guint i = 0; i < names->len && how == DONE; i++) {
+		struct folder *folder;
+
+		how = enter(tree, names->pdata[i], &folder, error);
+		if (how == DONE)
+			how = folder_scan(folder, error);
+		if (how == DONE)
+			g_hash_table_foreach(folder->entries, add_sizes, &out->used);
+	}
+	return how;
+}
+
 /* ---- check --------------------------------------------------------------------------------- */
 
 static void
@@ -384,5 +414,6 @@ tree_check(const struct source_settings *settings, GPtrArray *lines)
 
 const struct source_kind source_maildir = {
 	.type = "maildir", .open = tree_open, .close = tree_close, .list = tree_list,
-	.take = tree_take, .settle = tree_settle, .folders = tree_folders, .check = tree_check,
+	.take = tree_take, .settle = tree_settle, .room = tree_room, .folders = tree_folders,
+	.check = tree_check,
 };

@@ -195,6 +195,15 @@ source_wait(struct source *source, const char *folder, guint seconds, int fd, bo
 }
 
 enum outcome
+source_room(struct source *source, struct room *out, GError **error)
+{
+	*out = (struct room) { 0, 0 };
+	if (!source->kind->room)
+		return fail(error, NEVER, "this type of mailbox does not tell how full it is");
+	return source->kind->room(source->box, out, error);
+}
+
+enum outcome
 source_settle_many(struct source *source, const char *folder, enum target target,
 	const char *const *uids, GPtrArray **out, GError **error)
 {

@@ -36,6 +36,7 @@ struct source_kind {
 	/* or NULL */
 	enum outcome (*wait)(void *box, const char *folder, guint seconds, int fd, bool *news,
 		GError **);
+	enum outcome (*room)(void *box, struct room *, GError **);	/* or NULL */
 	void (*folders)(void *box, GPtrArray *names);	/* sorted, INBOX first, by source.c */
 	void (*check)(const struct source_settings *, GPtrArray *lines);
 };

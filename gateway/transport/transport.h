@@ -71,6 +71,9 @@ enum outcome source_settle(struct source *, const char *folder, const char *uid,
 /* Until the server tells of something new in the folder, `fd` can be read, or the time is over; *news: the first.
  * A hint, nothing to rely on.  NEVER: this mailbox cannot (no IMAP, no IDLE); LATER: the session was lost. */
 enum outcome source_wait(struct source *, const char *folder, guint seconds, int fd, bool *news, GError **error);
+/* What all mails of the account take, and may take; bytes; limit 0: none is known. */
+struct room { guint64 used, limit; };
+enum outcome source_room(struct source *, struct room *out, GError **error);
 /* All folders of the mailbox (for "unwatched folders"); NULL-terminated, g_strfreev(). */
 char **source_folders(struct source *);
 /* For `check`: one line each, "ok|warn|fail: what: fix"; g_strfreev(). */

@@ -11,7 +11,7 @@ from servers import Servers, USER
 
 needs_root()
 REPORTER = "an@reporter.example"
-world = Servers(users=(USER, REPORTER))
+world = Servers(users=(USER, REPORTER), quota="1M")
 site = RealSite(world)
 total = 0
 
@@ -30,6 +30,10 @@ ok(site.daemon_start(), "the daemon runs")
 arrive(3, 30, "polled")
 same(site.daemon_stop(), 0, "SIGTERM ends in order")
 
+ok(wait_until(lambda: site.ctl("status")["mailboxes"][0].get("room"), 20), "the room is asked for")
+room = site.ctl("status")["mailboxes"][0]["room"]
+ok(0 <= room["used"] < 100000 and room["limit"] == 1048576 and room["percent"] < 10, "status tells how full it is", room)
+
 # Now the next poll is a day away.
 between = Between(world.hosts["good"], world.imaps_port)
 site.via({"poll": "1d", "more": "", "port": between.port})
@@ -38,7 +42,12 @@ arrive(3, 30, "told of")
 begin = time.monotonic()
 same(site.daemon_stop(), 0, "SIGTERM ends in order, though the server is listened to")
 ok(time.monotonic() - begin < 10, "and soon", time.monotonic() - begin)
+world.deliver(mail(("x" * 70 + "\n") * 12000, sender=REPORTER), folder="Junk")	# not watched here
 ok(site.daemon_start(), "the daemon runs a third time")
+ok(wait_until(lambda: "event=mailbox-full mailbox=main percent=8" in site.daemon_text(), 20), "a full mailbox is logged")
+ok(wait_until(lambda: any("main is 8" in line for line in site.ctl("status")["attention"]), 20),
+	"and status calls for a person", site.ctl("status"))
+same(site.ctl("status")["exit"], 1, "by its exit status, too")
 arrive(1, 30, "told of")
 connections = between.connections
 between.cut()

@@ -153,6 +153,12 @@ userdb passwd-file {{
   passwd_file_path = {folder}/users
 }}
 """
+DOVECOT_QUOTA = {
+	"2.3": "mail_plugins = quota\nprotocol imap {{\n  mail_plugins = quota imap_quota\n}}\n"
+		"plugin {{\n  quota = count:User quota\n  quota_vsizes = yes\n  quota_rule = *:storage={quota}\n}}\n",
+	"2.4": "mail_plugins {{\n  quota = yes\n}}\nprotocol imap {{\n  mail_plugins {{\n    imap_quota = yes\n  }}\n}}\n"
+		'quota "User quota" {{\n  driver = count\n  storage_size = {quota}\n}}\n',
+}
 DOVECOT_LOCAL = {
 	"2.3": "local {address} {{\n  ssl_cert = <{tls}/{name}.pem\n  ssl_key = <{tls}/{name}.key\n}}\n",
 	"2.4": "local {address} {{\n  ssl_server_cert_file = {tls}/{name}.pem\n"
@@ -285,10 +291,10 @@ running = []
 
 class Servers:
 	"""imaps_port, imap_port (STARTTLS), submissions_port, submission_port (STARTTLS), strict_port, plain_port; ca_file;
-	hosts: address by name of CERTIFICATES.  aliases: user by further address.  Without Postfix the four last ports
+	hosts: address by name of CERTIFICATES.  aliases: user by further address.  quota: of each mailbox, as "1M".  Without Postfix the four last ports
 	are None, why_no_postfix says why."""
 
-	def __init__(self, folder=None, users=(USER,), postfix=True, aliases=None):
+	def __init__(self, folder=None, users=(USER,), postfix=True, aliases=None, quota=None):
 		missing = [name for name, path in (("dovecot", DOVECOT), ("openssl", OPENSSL)) if not path]
 		if missing:
 			raise RuntimeError(f"missing: {' '.join(missing)}; ./test.sh installs them")
@@ -297,6 +303,7 @@ class Servers:
 		os.chmod(self.folder, 0o755)
 		running.append(self)
 		self.dovecot = self.postfix = None
+		self.quota = quota
 		self.root = os.geteuid() == 0
 		self.owner = pwd.getpwnam("nobody") if self.root else pwd.getpwuid(os.geteuid())
 		self.why_no_postfix = None if postfix and POSTFIX and self.root else \
@@ -339,6 +346,8 @@ class Servers:
 		text += DOVECOT_BOTH.format(**names) + (DOVECOT_2_4 if line == "2.4" else DOVECOT_2_3).format(**names)
 		if not self.root:
 			text += DOVECOT_ROOTLESS.format(**names)
+		if self.quota:
+			text += DOVECOT_QUOTA[line].format(quota=self.quota)
 		for name, address in self.hosts.items():
 			text += DOVECOT_LOCAL[line].format(name=name, address=address, **names)
 		self.write("dovecot.conf", text)

@@ -173,6 +173,19 @@ do_wait(char **words)
 }
 
 static void
+do_room(char **words)
+{
+	GError *error = NULL;
+	struct room room;
+	enum outcome how = source_room(source, &room, &error);
+
+	(void) words;
+	printf("used\t%" G_GUINT64_FORMAT "\nlimit\t%" G_GUINT64_FORMAT "\n", room.used,
+		room.limit);
+	say(how, error);
+}
+
+static void
 print_all(char **lines)
 {
 	for (char **line = lines; *line; line++)
@@ -199,7 +212,8 @@ static const struct { const char *name; guint least; void (*run)(char **); } ver
 	{ "settings", 11, do_settings }, { "open", 1, do_open }, { "close", 1, do_close },
 	{ "list", 4, do_list }, { "expect", 2, do_expect },
 	{ "take", 4, do_take }, { "settle", 2, do_settle },
-	{ "wait", 3, do_wait }, { "folders", 1, do_folders }, { "check", 1, do_check },
+	{ "wait", 3, do_wait }, { "room", 1, do_room },
+	{ "folders", 1, do_folders }, { "check", 1, do_check },
 };
 
 int

@@ -578,6 +578,34 @@ opened(server)
 ok(driver.wait(60)[0].startswith("never: "), "IDLE is not offered: never")
 server.close()
 
+# ---- room ---------------------------------------------------------------------------------------------------
+
+ROOMS = (
+	("a quota", '* QUOTA "" (STORAGE 10 512)\r\n', ("done", 10240, 524288)),
+	("two roots: the fuller one", '* QUOTA "" (STORAGE 10 512)\r\n* QUOTA "b" (MESSAGE 1 9 STORAGE 500 512)\r\n',
+		("done", 512000, 524288)),
+	("no limit", '* QUOTA "" (STORAGE 10 0)\r\n', ("done", 66, 0)),
+	("no resource", '* QUOTA "" ()\r\n', ("done", 66, 0)),
+	("only a count", '* QUOTA "" (MESSAGE 3 1000)\r\n', ("done", 66, 0)),
+	("nothing", "", ("done", 66, 0)),
+)
+for name, reply, expected in ROOMS:
+	server = Fake(script("GETQUOTAROOT", says('* QUOTAROOT INBOX ""\r\n' + reply), CAPABILITY + " QUOTA"))
+	opened(server)
+	result, lines = driver.ask("room")
+	facts = dict(line.split("\t") for line in lines)
+	# The three mails of INBOX and of Done, where they are added up.
+	found = (result, int(facts["used"]), int(facts["limit"]))
+	same(found, expected if expected[2] else ("done", 6 * len(MAIL), 0), f"room: the server says {name}")
+	server.close()
+for name, play in (("no", lambda talk, line: talk.ok(b"", b"NO not you")), ("nothing at all", lambda talk, line: stall(talk)),
+		("nonsense", says('* QUOTA "" (STORAGE -1 x)\r\n'))):
+	server = Fake(script("GETQUOTAROOT", play, CAPABILITY + " QUOTA"))
+	opened(server)
+	result = driver.ask("room")[0]
+	ok(result.startswith("later: "), f"room: the server says {name}: later", result)
+	server.close()
+
 # ---- moves ------------------------------------------------------------------------------------------------
 
 
