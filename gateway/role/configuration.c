@@ -38,6 +38,7 @@ struct reading {
 	GPtrArray *faults;		/* char *, for faults_take() */
 	GHashTable *cut_numbers;	/* "file:line" → a number that libconfig cut there */
 	GHashTable *scanned;		/* files already looked through for those */
+	bool leaves_secrets;		/* their files are not opened */
 };
 
 /* ---- places --------------------------------------------------------------------------- */
@@ -337,7 +338,7 @@ take_secret(struct reading *r, const struct option *row, const char *path,
 
 	if (config_setting_get_string(s) == NULL)
 		return false;
-	if (!accept(r, row, path, s, config_setting_get_string(s)))
+	if (!accept(r, row, path, s, config_setting_get_string(s)) || r->leaves_secrets)
 		return true;
 	if (secret_read(options_text(r->options, "%s", path), &secret, &error) != DONE) {
 		g_autofree char *at = place(r, s);
@@ -558,10 +559,11 @@ complete_paths(struct reading *r)
 	}
 }
 
-char **
-configuration_read(const char *file, struct options **out)
+static char **
+read_file(const char *file, bool leaves_secrets, struct options **out)
 {
 	struct reading r = { .main_file = file, .options = options_new(),
+		.leaves_secrets = leaves_secrets,
 		.faults = g_ptr_array_new(),
 		.cut_numbers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
 		.scanned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL) };
@@ -580,4 +582,16 @@ configuration_read(const char *file, struct options **out)
 	g_free(r.directory);
 	g_free(r.absolute);
 	return lines;
+}
+
+char **
+configuration_read(const char *file, struct options **out)
+{
+	return read_file(file, false, out);
+}
+
+char **
+configuration_read_public(const char *file, struct options **out)
+{
+	return read_file(file, true, out);
 }

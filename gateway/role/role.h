@@ -186,6 +186,8 @@ enum outcome agent_certificate(const char *keys_home, const char *fingerprint, s
 /* All faults at once as "file:line: key: what, did you mean …", g_strfreev(); NULL and *out when there are
  * none.  Secrets are read from their files here; paths become absolute. */
 char **configuration_read(const char *file, struct options **out);
+/* The same for a user who may not read the files of secrets: they are left out. */
+char **configuration_read_public(const char *file, struct options **out);
 /* What needs more than the file: templates (read into "template.vi.T01"), hotline key present in keys.home,
  * certificates, own addresses as recipients, modes of secret files.  As above. */
 char **configuration_check(struct options *, bool for_daemon);
