@@ -111,12 +111,14 @@ void put_indicators(json_t *object, const struct letter *);
 
 /* ---- the verbs ------------------------------------------------------------------------ */
 
-ctl_run run_mailbox_adopt, run_inspect, run_ticket_list, run_ticket_show, run_ticket_export, run_queue_list,
+ctl_run run_ingest,
+	run_mailbox_adopt, run_inspect, run_ticket_list, run_ticket_show, run_ticket_export, run_queue_list,
 	run_hold_list, run_hold_show, run_hold_retry, run_ledger, run_status, run_check,
 	run_explain, run_journal_verify, run_receipt_verify, run_key_generate, run_key_list,
 	run_key_show, run_key_check, run_key_import, run_key_enrol, run_key_retire,
 	run_key_forget, run_key_accept;
-ctl_print print_mailbox_adopt, print_inspect, print_ticket_list, print_ticket_show, print_ticket_export,
+ctl_print print_ingest,
+	print_mailbox_adopt, print_inspect, print_ticket_list, print_ticket_show, print_ticket_export,
 	print_queue_list, print_hold_list, print_hold_show, print_hold_retry, print_ledger,
 	print_status, print_check, print_explain, print_journal_verify, print_receipt_verify,
 	print_key_generate, print_key_list, print_key_show, print_key_import, print_key_enrol,
@@ -132,6 +134,11 @@ char *number_of(struct ctl *, struct id ticket);			/* or NULL; g_free() */
 int daemon_connect(const struct ctl *);
 /* queue.c, for key-change.c: asks the daemon; its answer, error and exit status become ours */
 int daemon_ask(struct ctl *, const char *const *words, json_t *out);
+/* queue.c, for ingest.c: its own answer (us) becomes ours */
+int daemon_take(struct ctl *, json_t *out, struct frame *);
+/* ingest.c, for main.c: from here on whatever ends the process is 75 to the MTA; its exit status */
+void ingest_guard(void);
+int ingest_status(int status);
 /* status.c, for check.c: days until a key expires, -1 never */
 gint64 days_until(gint64 expires, gint64 now);
 

@@ -298,6 +298,33 @@ put_mailbox(struct ctl *ctl, json_t *array, guint index)
 	return ctl_fail(ctl, EX_UNAVAILABLE, balance.mailbox, "%s", error->message);
 }
 
+/* What an MTA handed over: no server to compare with. */
+static void
+put_ingested(struct ctl *ctl, json_t *array)
+{
+	struct balance balance = { .ctl = ctl, .mailbox = INGEST_MAILBOX };
+	json_t *object = add_object(array);
+
+	put_text(object, "mailbox", balance.mailbox);
+	put_text(object, "identity", INGEST_IDENTITY);
+	balance.items = json_array();
+	put_accounted(&balance, object);
+	put_int(object, "unexplained", (gint64) balance.unexplained);
+	json_object_set_new(object, "unexplained_items", balance.items);
+	put_array(object, "unwatched_folders");
+}
+
+/* Without any, only if asked for. */
+static bool
+wants_ingested(const struct ctl *ctl)
+{
+	struct mailbox *row = mailbox_get(ctl->store, INGEST_MAILBOX);
+	bool was_used = row != NULL;
+
+	mailbox_free(row);
+	return ctl->mailbox ? strcmp(ctl->mailbox, INGEST_MAILBOX) == 0 : was_used;
+}
+
 int
 run_ledger(struct ctl *ctl, json_t *out)
 {
@@ -310,6 +337,8 @@ run_ledger(struct ctl *ctl, json_t *out)
 		if (!ctl->mailbox || g_strcmp0(ctl->mailbox, name) == 0)
 			status = put_mailbox(ctl, array, i);
 	}
+	if (status == EX_OK && wants_ingested(ctl))
+		put_ingested(ctl, array);
 	if (status == EX_OK && ctl->mailbox && json_array_size(array) == 0)
 		return ctl_fail(ctl, EX_DATAERR, ctl->mailbox, "no such mailbox");
 	return status;

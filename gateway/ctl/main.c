@@ -80,7 +80,8 @@ static const struct known {
 
 /* ---- verbs ---------------------------------------------------------------------------------- */
 
-enum { NEEDS_NOTHING, NEEDS_CONFIGURATION, NEEDS_STORE_IF_ANY, NEEDS_STORE };
+/* PUBLIC: without secrets, for users who may not read them. */
+enum { NEEDS_NOTHING, NEEDS_PUBLIC, NEEDS_CONFIGURATION, NEEDS_STORE_IF_ANY, NEEDS_STORE };
 
 static const struct verb_row {
 	const char *noun, *verb, *arguments;
@@ -93,6 +94,8 @@ static const struct verb_row {
 } verbs[] = {
 	{ "inspect", NULL, "FILE|-", 1, 0, NEEDS_CONFIGURATION, run_inspect, print_inspect,
 		"what the gateway would see in one raw mail" },
+	{ "ingest", NULL, "", 0, 0, NEEDS_PUBLIC, run_ingest, print_ingest,
+		"take in one raw mail from standard input: for the pipe of an MTA" },
 	{ "ticket", "list", "", 0, TAKES_LIST | TAKES_STATE | TAKES_ALL, NEEDS_STORE,
 		run_ticket_list, print_ticket_list, "tickets, open ones unless told otherwise" },
 	{ "ticket", "show", "ID", 1, 0, NEEDS_STORE, run_ticket_show, print_ticket_show,
@@ -464,12 +467,19 @@ verb_parse(int argc, char **argv, const struct verb_row **out)
 /* ---- running -------------------------------------------------------------------------- */
 
 static int
-need_configuration(void)
+need_configuration(const struct verb_row *row)
 {
-	g_auto(GStrv) faults = configuration_read(call.file, &call.options);
+	g_auto(GStrv) faults = row->needs == NEEDS_PUBLIC ?
+		configuration_read_public(call.file, &call.options) :
+		configuration_read(call.file, &call.options);
 
 	if (!faults)
 		return EX_OK;
+
+	/* The MTA would show the sender of a mail what is wrong here. */
+	if (row->run == run_ingest)
+		return ctl_fail(&call, EX_CONFIG, "ingest", "the configuration cannot be used; "
+			"ungcuud -n says why");
 
 	g_autofree char *all = g_strjoinv("; ", faults);
 
@@ -507,8 +517,8 @@ verb_run(const struct verb_row *row)
 
 	put_int(out, "version", 1);
 	call.now = clock_now();
-	if (row->needs >= NEEDS_CONFIGURATION)
-		status = need_configuration();
+	if (row->needs >= NEEDS_PUBLIC)
+		status = need_configuration(row);
 	if (status == EX_OK && (row->needs == NEEDS_STORE ||
 	    (row->needs == NEEDS_STORE_IF_ANY && has_store())))
 		status = need_store();
@@ -531,10 +541,13 @@ int
 main(int argc, char **argv)
 {
 	const struct verb_row *row = NULL;
+	bool is_pipe = false;
 
 	setlocale(LC_ALL, "C.UTF-8");
-	for (int i = 1; i < argc; i++)		/* a wrong call is answered in the form asked for */
+	for (int i = 1; i < argc; i++) {	/* a wrong call is answered in the form asked for */
 		call.json |= strcmp(argv[i], "--json") == 0;
+		is_pipe |= strcmp(argv[i], "ingest") == 0;
+	}
 	log_open("ctl", LOG_TO_STDERR, 0);
 
 	int n, status = option_parse(argv, &n);
@@ -549,8 +562,14 @@ main(int argc, char **argv)
 	}
 	if (status == EX_OK)
 		status = verb_parse(n, argv, &row);
-	if (status != EX_OK)
-		return report_error(status);
+	if (status != EX_OK) {
+		status = report_error(status);
+		return is_pipe ? EX_TEMPFAIL : status;
+	}
+	if (row->run == run_ingest) {
+		ingest_guard();
+		return ingest_status(verb_run(row));
+	}
 	status = verb_run(row);
 	if (fflush(stdout) != 0)
 		return EX_IOERR;

@@ -175,6 +175,7 @@ daemon_connect(const struct ctl *ctl)
 {
 	const char *path = options_text(ctl->options, "control.socket");
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const struct timeval patience = { .tv_sec = ANSWER_MS / 1000 };
 	int fd = -1;
 
 	errno = ENAMETOOLONG;
@@ -182,6 +183,9 @@ daemon_connect(const struct ctl *ctl)
 	    sizeof address.sun_path)
 		return -1;
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	/* Where many wait for a daemon that does not answer, connect() waits, too. */
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 	if (fd >= 0 && connect(fd, (struct sockaddr *) &address, sizeof address) != 0) {
 		int number = errno;
 
@@ -192,9 +196,8 @@ daemon_connect(const struct ctl *ctl)
 	return fd;
 }
 
-/* The daemon's own answer becomes ours: its object, its error, its exit status. */
-static int
-take_answer(struct ctl *ctl, json_t *out, struct frame *frame)
+int
+daemon_take(struct ctl *ctl, json_t *out, struct frame *frame)
 {
 	guint32 status;
 	const char *text;
@@ -235,7 +238,7 @@ daemon_ask(struct ctl *ctl, const char *const *words, json_t *out)
 		receipt = peer_receive(hub, &frame, ANSWER_MS, &error);
 	peer_free(hub);
 	if (receipt == RECEIVED)
-		return take_answer(ctl, out, &frame);
+		return daemon_take(ctl, out, &frame);
 	if (receipt == NOTHING_YET)
 		return ctl_fail(ctl, EX_TEMPFAIL, "daemon", "no answer within %d s",
 			ANSWER_MS / 1000);

@@ -112,35 +112,61 @@ put_poll(struct look *look, json_t *object, guint index)
 	mailbox_free(row);
 }
 
+/* What an MTA hands over is not polled: the last one is the last good time, and none is no lag. */
+static bool
+put_ingested(struct look *look, json_t *array)
+{
+	struct mailbox *row = mailbox_get(look->ctl->store, INGEST_MAILBOX);
+	bool was_used = row != NULL;
+
+	if (was_used) {
+		json_t *object = add_object(array);
+
+		put_text(object, "mailbox", row->name);
+		put_text(object, "last_poll", NULL);
+		put_time(object, "last_good", row->last_good);
+		put_text(object, "lag_seconds", NULL);
+		put_text(object, "error", NULL);
+	}
+	mailbox_free(row);
+	return was_used;
+}
+
+static void
+add_mails(struct look *look, const char *mailbox, struct ledger *sum)
+{
+	struct ledger ledger = { 0 };
+
+	ledger_of(look->ctl->store, mailbox, &ledger);
+	sum->held += ledger.held;
+	sum->pending += ledger.pending;
+	sum->seen += ledger.seen;
+	if (ledger.missing->len > 0)
+		attend(look, "%u mails have lost their raw bytes: see ledger", ledger.missing->len);
+	g_ptr_array_unref(ledger.missing);
+}
+
 static void
 put_mailboxes(struct look *look)
 {
 	struct ctl *ctl = look->ctl;
-	guint64 held = 0, pending = 0, seen = 0;
+	struct ledger sum = { 0 };
 	json_t *array = put_array(look->out, "mailboxes");
 
 	for (guint i = 0; i < options_count(ctl->options, "mailboxes"); i++) {
-		struct ledger ledger = { 0 };
-
 		put_poll(look, add_object(array), i);
-		ledger_of(ctl->store, options_text(ctl->options, "mailboxes.%u.name", i), &ledger);
-		held += ledger.held;
-		pending += ledger.pending;
-		seen += ledger.seen;
-		if (ledger.missing && ledger.missing->len > 0)
-			attend(look, "%u mails have lost their raw bytes: see ledger",
-				ledger.missing->len);
-		if (ledger.missing)
-			g_ptr_array_unref(ledger.missing);
+		add_mails(look, options_text(ctl->options, "mailboxes.%u.name", i), &sum);
 	}
+	if (put_ingested(look, array))
+		add_mails(look, INGEST_MAILBOX, &sum);
 
 	json_t *mails = put_object(look->out, "mails");
 
-	put_int(mails, "seen", (gint64) seen);
-	put_int(mails, "pending", (gint64) pending);
-	put_int(mails, "held", (gint64) held);
-	if (held > 0)
-		attend(look, "%" G_GUINT64_FORMAT " mails are held: see hold list", held);
+	put_int(mails, "seen", (gint64) sum.seen);
+	put_int(mails, "pending", (gint64) sum.pending);
+	put_int(mails, "held", (gint64) sum.held);
+	if (sum.held > 0)
+		attend(look, "%" G_GUINT64_FORMAT " mails are held: see hold list", sum.held);
 }
 
 /* ---- outbox --------------------------------------------------------------------------- */

@@ -194,6 +194,8 @@ check_mailboxes(struct checking *c)
 		check_server(c, group);
 		check_folders(c, i);
 		check_unique(c, names, name, text(c, name));
+		if (g_strcmp0(text(c, name), INGEST_MAILBOX) == 0)
+			fault(c, name, "\"" INGEST_MAILBOX "\" is the mailbox of ungcuuctl ingest");
 		check_unique(c, paths, path, text(c, path));
 	}
 	check_server(c, "submission");

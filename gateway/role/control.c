@@ -83,8 +83,9 @@ peer_allowed(int fd)
 	return (who.uid == 0 || who.uid == geteuid()) && !is_ours(who.pid);
 }
 
-/* Past the limit the one that has waited longest without asking goes. */
-static void
+/* Past the limit the one that has waited longest without asking goes; false: each has a mail here
+ * that is not answered yet. */
+static bool
 client_make_room(struct hub *hub)
 {
 	struct link *oldest = NULL;
@@ -96,11 +97,12 @@ client_make_room(struct hub *hub)
 		if (link->role != ROLE_CONTROL || link->dropped)
 			continue;
 		n++;
-		if (oldest == NULL || link->deadline < oldest->deadline)
+		if (link->ingest < 0 && (oldest == NULL || link->deadline < oldest->deadline))
 			oldest = link;
 	}
-	if (n >= CLIENTS_MAX)
+	if (n >= CLIENTS_MAX && oldest != NULL)
 		hub_link_drop(oldest);
+	return n < CLIENTS_MAX || oldest != NULL;
 }
 
 void
@@ -110,12 +112,14 @@ control_accept(struct hub *hub)
 
 	if (fd < 0)
 		return;
-	if (!peer_allowed(fd)) {
-		log_event(LOG_WARNING, "control-refused", "why=not-allowed");
+	bool is_allowed = peer_allowed(fd);
+
+	if (!is_allowed || !client_make_room(hub)) {
+		log_event(LOG_WARNING, "control-refused", "why=%s",
+			is_allowed ? "too-many" : "not-allowed");
 		close(fd);
 		return;
 	}
-	client_make_room(hub);
 	hub_link_new(hub, ROLE_CONTROL, 0, 0, fd)->deadline = clock_now() + CLIENT_MS;
 }
 

@@ -169,6 +169,7 @@ static const struct {
 	{ VERB_SENT,       outbox_sent },
 	{ VERB_CHECKED,    folders_ignored },
 	{ VERB_CONTROL,    control_request },
+	{ VERB_INGEST,     ingest_asked },
 };
 
 static void
@@ -343,6 +344,7 @@ turn(struct hub *hub, const struct pollfd *ready, guint n_ready)
 			}
 	links_overdue(hub);
 	child_work(hub);
+	ingest_work(hub);
 	intake_work(hub);
 	job_work(hub);
 	outbox_work(hub);
@@ -479,7 +481,7 @@ main(int argc, char **argv)
 	struct link *supervisor = g_new0(struct link, 1);
 
 	supervisor->role = ROLE_SUPERVISOR;
-	supervisor->deadline = -1;
+	supervisor->deadline = supervisor->ingest = -1;
 	supervisor->peer = role_start(ROLE_HUB, 0, NULL, argc, argv);
 	signal(SIGTERM, SIG_IGN);	/* an orderly stop comes as a frame */
 	signal(SIGINT, SIG_IGN);

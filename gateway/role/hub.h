@@ -71,6 +71,7 @@ struct link {
 	bool overdue;			/* past its deadline or broke the rules: its end counts */
 	bool renewed;			/* we asked for its end */
 	struct child *child;		/* ROLE_LETTER */
+	int ingest;			/* ROLE_CONTROL: memfd of the mail it handed over; -1 */
 };
 
 struct hub;
@@ -224,5 +225,10 @@ void control_accept(struct hub *);
 void control_request(struct hub *, struct link *, struct frame *);
 char *control_refusal(const char *what, const char *why);	/* JSON; g_free() */
 char *control_retried(const char *id);
+
+/* ---- ingest.c: what ungcuuctl hands over ---------------------------------- */
+
+void ingest_asked(struct hub *, struct link *, struct frame *);
+void ingest_work(struct hub *);
 
 #endif

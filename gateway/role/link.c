@@ -83,6 +83,7 @@ hub_link_new(struct hub *hub, enum role role, guint index, guint generation, int
 	link->index = index;
 	link->generation = generation;
 	link->deadline = -1;
+	link->ingest = -1;
 	link->peer = role_peer(fd, ROLE_HUB, role, role_row(role)->name);
 	g_ptr_array_add(hub->links, link);
 	return link;
@@ -99,6 +100,8 @@ link_free(void *data)
 {
 	struct link *link = data;
 
+	if (link->ingest >= 0)
+		close(link->ingest);
 	peer_free(link->peer);
 	g_free(link);
 }

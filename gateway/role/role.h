@@ -112,7 +112,10 @@ char *verbs_print(void);
 	X(CHECKED, "checked", ROLE_FETCH|ROLE_SUBMIT|ROLE_KEYS, HUB, "(as)",  65536, 0, VERB_CHECK) \
 	/* words of an ungcuuctl call that changes something / exit code, JSON */ \
 	X(CONTROL, "control", ROLE_CONTROL,    HUB,         "(as)",          32768, 0, -1) \
-	X(CONTROLLED,"controlled",HUB,         ROLE_CONTROL,"(us)",          65536, 0, VERB_CONTROL)
+	X(CONTROLLED,"controlled",HUB,         ROLE_CONTROL,"(us)",          65536, 0, VERB_CONTROL) \
+	/* one raw mail, in a frozen memfd / exit code, JSON; after the commit */ \
+	X(INGEST,  "ingest",  ROLE_CONTROL,    HUB,         "()",               64, 1, -1) \
+	X(INGESTED,"ingested",HUB,             ROLE_CONTROL,"(us)",           4096, 0, VERB_INGEST)
 #define VERB_ENUM(n, ...) VERB_##n,
 enum verb_index { VERBS(VERB_ENUM) N_VERBS };
 #undef SUP
@@ -241,5 +244,7 @@ void opening_ask(struct opening *, const struct world *, struct question *);
 /* An answer of outcome DONE; `body` of OPENED.  NEVER: a named limit.  *has_lied: the answer broke the rules, which
  * counts as the death of who gave it. */
 enum outcome opening_take(struct opening *, const struct world *, GVariant *body, bool *has_lied, GError **error);
+
+#include "role/given.h"	/* what ungcuuctl hands over */
 
 #endif

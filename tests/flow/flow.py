@@ -237,7 +237,7 @@ class Site:
 			env["UNGCUU_HOOKS"] = str(self.hooks_file.fileno())
 			fds = (self.hooks_file.fileno(),)
 		return subprocess.Popen([f"{self.bin}/{words[0]}", *words[1:]], env=env, pass_fds=fds,
-			stdin=subprocess.DEVNULL, cwd=self.folder, **more)
+			cwd=self.folder, **{"stdin": subprocess.DEVNULL, **more})
 
 	def run(self, *words, seconds=120):
 		"""(exit code, stdout, stderr); 124 after the deadline."""
