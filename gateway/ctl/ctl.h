@@ -17,7 +17,7 @@
 struct ctl {
 	const char *file;		/* -f */
 	bool json, verbose, all, silent;
-	const char *after, *mailbox, *state, *to, *name, *address, *since;
+	const char *after, *mailbox, *state, *to, *name, *address, *since, *from, *by, *note;
 	gint64 limit, expire;		/* rows; days */
 	char *const *words;		/* after noun and verb */
 	int n_words;
@@ -111,13 +111,13 @@ void put_indicators(json_t *object, const struct letter *);
 
 /* ---- the verbs ------------------------------------------------------------------------ */
 
-ctl_run run_ingest,
+ctl_run run_ingest, run_evidence_add,
 	run_mailbox_adopt, run_inspect, run_ticket_list, run_ticket_show, run_ticket_export, run_queue_list,
 	run_hold_list, run_hold_show, run_hold_retry, run_ledger, run_status, run_check,
 	run_explain, run_journal_verify, run_receipt_verify, run_key_generate, run_key_list,
 	run_key_show, run_key_check, run_key_import, run_key_enrol, run_key_retire,
 	run_key_forget, run_key_accept;
-ctl_print print_ingest,
+ctl_print print_ingest, print_evidence_add,
 	print_mailbox_adopt, print_inspect, print_ticket_list, print_ticket_show, print_ticket_export,
 	print_queue_list, print_hold_list, print_hold_show, print_hold_retry, print_ledger,
 	print_status, print_check, print_explain, print_journal_verify, print_receipt_verify,

@@ -39,6 +39,7 @@ enum {
 	TAKES_ALWAYS	= 1 << 6,
 	TAKES_ADDRESS	= 1 << 7,
 	TAKES_SINCE	= 1 << 8,	/* --since --silent */
+	TAKES_GIVEN	= 1 << 9,	/* --from --by --note */
 };
 
 static struct ctl call = { .limit = LIMIT_STANDARD, .expire = EXPIRE_STANDARD,
@@ -75,6 +76,9 @@ static const struct known {
 		"address in the user id, or of the one correspondent" },
 	{ "since", "TIME", 0, TAKES_SINCE, TEXT(call.since), "2026-11-01 or RFC 3339" },
 	{ "silent", NULL, 0, TAKES_SINCE, FLAG(call.silent), "without acknowledgements" },
+	{ "from", "GIVER", 0, TAKES_GIVEN, TEXT(call.from), "who handed it over" },
+	{ "by", "TAKER", 0, TAKES_GIVEN, TEXT(call.by), "who took it (the login name)" },
+	{ "note", "TEXT", 0, TAKES_GIVEN, TEXT(call.note), "one line to remember" },
 	{ "expire", "DAYS", 0, TAKES_KEY, NUMBER(call.expire, EXPIRE_MOST), "days valid (730)" },
 };
 
@@ -123,6 +127,8 @@ static const struct verb_row {
 	{ "receipt", "verify", "FILE|-", 1, 0, NEEDS_STORE,
 		run_receipt_verify, print_receipt_verify,
 		"the ticket whose receipt a sender's own copy matches" },
+	{ "evidence", "add", "TICKET FILE|-", 2, TAKES_GIVEN, NEEDS_PUBLIC, run_evidence_add,
+		print_evidence_add, "record evidence given by hand: digest, giver, taker" },
 	{ "mailbox", "adopt", "NAME", 1, TAKES_SINCE, NEEDS_CONFIGURATION, run_mailbox_adopt,
 		print_mailbox_adopt, "take in older mail that was left in place" },
 	{ "key", "generate", "", 0, TAKES_KEY | TAKES_ADDRESS, NEEDS_CONFIGURATION,

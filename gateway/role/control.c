@@ -310,6 +310,7 @@ static const struct {
 	{ "key",   "accept", 3,     key_decide },
 	{ "key",   "accept", 4,     key_decide },
 	{ "mailbox", "adopt", 5,    mailbox_adopt },
+	{ "evidence", "add", EVIDENCE_WORDS, evidence_add },
 };
 
 void

@@ -226,9 +226,10 @@ void control_request(struct hub *, struct link *, struct frame *);
 char *control_refusal(const char *what, const char *why);	/* JSON; g_free() */
 char *control_retried(const char *id);
 
-/* ---- ingest.c: what ungcuuctl hands over ---------------------------------- */
+/* ---- ingest.c, evidence.c: what ungcuuctl hands over ----------------------- */
 
 void ingest_asked(struct hub *, struct link *, struct frame *);
 void ingest_work(struct hub *);
+char *evidence_add(struct hub *, const char *const *words, int *exit_code);	/* JSON; g_free() */
 
 #endif

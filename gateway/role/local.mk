@@ -16,7 +16,7 @@ gateway_role_librole_a_SOURCES = \
 	gateway/role/configuration-faults.c \
 	gateway/role/opening.h \
 	gateway/role/readings.c \
-	gateway/role/given.h \
+	gateway/role/given.h gateway/role/given.c \
 	gateway/role/compile.c \
 	gateway/role/opening.c
 
@@ -46,7 +46,7 @@ ungcuu_hub_SOURCES = \
 	gateway/role/outbox.c \
 	gateway/role/composing.c \
 	gateway/role/child.c \
-	gateway/role/ingest.c \
+	gateway/role/ingest.c gateway/role/evidence.c \
 	gateway/role/control.c
 ungcuu_hub_LDADD = $(HUB_LIBS)
 ungcuu_fetch_SOURCES = gateway/role/fetch.c

@@ -66,7 +66,7 @@ flow_tests += tests/flow/main.py tests/flow/threads.py tests/flow/clock.py tests
 	tests/flow/real.py tests/flow/real-faults.py tests/flow/real-kill.py tests/flow/real-stall.py \
 	tests/flow/arriving.py tests/flow/oversize.py \
 	tests/flow/adopt.py
-flow_tests += tests/flow/ingest.py
+flow_tests += tests/flow/ingest.py tests/flow/evidence.py
 EXTRA_DIST += $(flow_tests) tests/flow/flow.py tests/flow/servers.py tests/flow/people.py tests/flow/packets.py \
 	tests/flow/realsite.py tests/flow/mailset.py \
 	tests/corpus/protected/make-protected.py
