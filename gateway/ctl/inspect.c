@@ -39,6 +39,9 @@ put_bounce(json_t *out, const struct bounce *bounce)
 	put_text(object, "status", bounce->status);
 	put_text(object, "recipient", bounce->recipient);
 	put_text(object, "message_id", bounce->message_id);
+	put_text(object, "original_recipient", bounce->original);
+	put_text(object, "envelope_id", bounce->envelope_id);
+	put_text(object, "our_id", bounce->our_id);
 }
 
 static void

@@ -16,7 +16,7 @@
 
 /* ---- queue ---------------------------------------------------------------------------------- */
 
-static void
+void
 put_outgoing(struct ctl *ctl, json_t *object, const struct outgoing *outgoing)
 {
 	g_autofree char *number = number_of(ctl, outgoing->ticket);
@@ -33,9 +33,13 @@ put_outgoing(struct ctl *ctl, json_t *object, const struct outgoing *outgoing)
 	put_bool(object, "encrypted", outgoing->is_encrypted);
 	put_time(object, "created", outgoing->created);
 	put_text(object, "reason", outgoing->reason);
+	put_text(object, "delivery", outgoing->delivery == FATE_NONE ? NULL :
+		fate_word(outgoing->delivery));
+	put_text(object, "delivery_status", outgoing->delivery_status);
+	put_time(object, "delivery_at", outgoing->delivery_at > 0 ? outgoing->delivery_at : -1);
 }
 
-static bool
+bool
 is_id(struct ctl *ctl, const char *text)
 {
 	struct id id;
@@ -74,8 +78,8 @@ print_queue_list(const json_t *out)
 {
 	static const struct column columns[] = {
 		{ "id", "ID" }, { "ticket", "TICKET" }, { "template", "TEMPLATE" },
-		{ "state", "STATE" }, { "attempts", "TRIES" }, { "next_try", "NEXT TRY" },
-		{ "recipient", "RECIPIENT" }, { "reason", "REASON" },
+		{ "state", "STATE" }, { "delivery", "DELIVERY" }, { "attempts", "TRIES" },
+		{ "next_try", "NEXT TRY" }, { "recipient", "RECIPIENT" }, { "reason", "REASON" },
 	};
 
 	print_page(out, "outgoing", columns, G_N_ELEMENTS(columns));

@@ -16,6 +16,9 @@
 #define KEY_DAYS_LEAST	14
 #define POLLS_MISSED	3
 #define ATTEMPTS_QUIET	2	/* of an outgoing mail, before somebody is told */
+#define REFUSED		500	/* reply codes from here on need a person at once */
+#define FAILURES_SHOWN	5
+#define FAILURES_AGE	(7 * DAY_MS)	/* how long a mail that came back is called to mind */
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "unknown"
@@ -171,18 +174,58 @@ put_mailboxes(struct look *look)
 
 /* ---- outbox --------------------------------------------------------------------------- */
 
+/* The pause of the whole queue: "SINCE TRIES CODE WHY", written by the hub. */
+static bool
+put_shut(struct look *look, json_t *outbox)
+{
+	g_autofree char *note = store_note(look->ctl->store, "submission-shut");
+	g_auto(GStrv) words = g_strsplit(note ? note : "", " ", 4);
+	bool is_shut = g_strv_length(words) == 4;
+	gint64 since = is_shut ? g_ascii_strtoll(words[0], NULL, 10) : -1;
+	gint64 tries = is_shut ? g_ascii_strtoll(words[1], NULL, 10) : 0;
+	gint64 code = is_shut ? g_ascii_strtoll(words[2], NULL, 10) : 0;
+	g_autofree char *when = is_shut ? clock_rfc3339(since) : NULL;
+
+	put_time(outbox, "shut_since", since);
+	put_text(outbox, "shut", is_shut ? words[3] : NULL);
+	if (is_shut && (code >= REFUSED || tries >= ATTEMPTS_QUIET))
+		attend(look, "no mail leaves since %s: %s", when, words[3]);
+	return is_shut;
+}
+
 /* What the way out said last of the mail that has waited longest. */
 static void
-put_refusal(struct look *look, json_t *outbox)
+put_refusal(struct look *look, json_t *outbox, bool is_shut)
 {
 	g_autoptr(GPtrArray) rows = outgoing_list(look->ctl->store, OUT_PROTECTED, 1, NULL);
 	const struct outgoing *row = rows->len > 0 ? rows->pdata[0] : NULL;
-	bool waits = row && row->reason && row->attempts >= ATTEMPTS_QUIET;
+	bool waits = !is_shut && row && row->reason && row->attempts >= ATTEMPTS_QUIET;
 
 	put_text(outbox, "refusal", row ? row->reason : NULL);
 	if (waits)
 		attend(look, "outgoing mail waits after %u attempts: %s", row->attempts,
 			row->reason);
+}
+
+/* Somebody waits for an answer that did not arrive. */
+static void
+put_failures(struct look *look, json_t *outbox)
+{
+	struct ctl *ctl = look->ctl;
+	g_autoptr(GPtrArray) rows = outgoing_reported(ctl->store, FATE_FAILED,
+		ctl->now - FAILURES_AGE, FAILURES_SHOWN + 1);
+
+	put_int(outbox, "undelivered", rows->len);
+	for (guint i = 0; i < rows->len && i < FAILURES_SHOWN; i++) {
+		const struct outgoing *row = rows->pdata[i];
+		g_autofree char *number = number_of(ctl, row->ticket), *id = id_text(row->id);
+
+		attend(look, "%s of ticket %s did not arrive%s%s: see queue show %s",
+			row->template, number ? number : "-", row->delivery_status ? ", " : "",
+			row->delivery_status ? row->delivery_status : "", id);
+	}
+	if (rows->len > FAILURES_SHOWN)
+		attend(look, "and further mails did not arrive: see queue list --state sent");
 }
 
 static void
@@ -201,7 +244,8 @@ put_outbox(struct look *look)
 	else
 		put_int(outbox, "age_seconds", (look->ctl->now - oldest) / 1000);
 
-	put_refusal(look, outbox);
+	put_refusal(look, outbox, put_shut(look, outbox));
+	put_failures(look, outbox);
 
 	guint64 held = outgoing_count(store, OUT_HELD);
 

@@ -129,6 +129,17 @@ put_events(struct ctl *ctl, json_t *object, struct id id)
 	}
 }
 
+/* What we sent, or will, and what became of it. */
+static void
+put_mails(struct ctl *ctl, json_t *object, struct id ticket)
+{
+	g_autoptr(GPtrArray) rows = outgoing_of_ticket(ctl->store, ticket);
+	json_t *array = put_array(object, "outgoing");
+
+	for (guint i = 0; i < rows->len; i++)
+		put_outgoing(ctl, add_object(array), rows->pdata[i]);
+}
+
 void
 put_ticket_whole(struct ctl *ctl, json_t *object, const struct ticket *ticket)
 {
@@ -142,6 +153,7 @@ put_ticket_whole(struct ctl *ctl, json_t *object, const struct ticket *ticket)
 
 	for (guint i = 0; i < mails->len; i++)
 		put_letter(ctl, add_object(letters), mails->pdata[i]);
+	put_mails(ctl, object, ticket->id);
 	put_events(ctl, object, ticket->id);
 	put_array(object, "clocks");
 	put_array(object, "escalations");
@@ -180,6 +192,11 @@ print_ticket_show(const json_t *out)
 	static const struct column event[] = {
 		{ "at", "AT" }, { "event", "EVENT" }, { "why", "WHY" },
 	};
+	static const struct column mail[] = {
+		{ "id", "OUTGOING" }, { "template", "TEMPLATE" }, { "state", "STATE" },
+		{ "delivery", "DELIVERY" }, { "delivery_status", "STATUS" },
+		{ "recipient", "RECIPIENT" },
+	};
 	const json_t *item;
 	gsize i;
 
@@ -188,6 +205,8 @@ print_ticket_show(const json_t *out)
 		print_line("%s", "");
 		print_fields(item, letter, G_N_ELEMENTS(letter));
 	}
+	print_line("%s", "");
+	print_table(json_object_get(out, "outgoing"), mail, G_N_ELEMENTS(mail));
 	print_line("%s", "");
 	print_table(json_object_get(out, "events"), event, G_N_ELEMENTS(event));
 }

@@ -93,9 +93,9 @@ begins_with(const char *subject, const char *const *habits, guint n)
 }
 
 static bool
-has_bounce_subject(const struct sample *s)
+has_bounce_subject(const char *subject)
 {
-	return begins_with(s->subject, bounce_subjects, G_N_ELEMENTS(bounce_subjects));
+	return begins_with(subject, bounce_subjects, G_N_ELEMENTS(bounce_subjects));
 }
 
 static bool
@@ -107,22 +107,29 @@ is_from_daemon(const struct letter *letter)
 		g_str_has_prefix(from, "mailer_daemon") || g_str_has_prefix(from, "mail-daemon@");
 }
 
-static const char *
-is_bounce(const struct sample *s)
+const char *
+bounce_mark(const struct letter *letter, const char *subject)
 {
-	if (s->letter->bounce != NULL)
+	if (letter->bounce != NULL)
 		return "multipart/report of type delivery-status";
-	if (field_there(s->letter, "x-failed-recipients"))
+	if (field_there(letter, "x-failed-recipients"))
 		return "X-Failed-Recipients is there";
-	bool null_return = mark_null_return(s->letter) != NULL, daemon = is_from_daemon(s->letter);
+	bool null_return = mark_null_return(letter) != NULL;
+	bool daemon = letter->from.address != NULL && is_from_daemon(letter);
 
 	if (null_return && daemon)
 		return "empty Return-Path and From is a mail system";
-	if (null_return && has_bounce_subject(s))
+	if (null_return && has_bounce_subject(subject))
 		return "empty Return-Path and the subject of a bounce";
-	if (daemon && has_bounce_subject(s))
+	if (daemon && has_bounce_subject(subject))
 		return "From is a mail system, with the subject of a bounce";
 	return NULL;
+}
+
+static const char *
+is_bounce(const struct sample *s)
+{
+	return bounce_mark(s->letter, s->subject);
 }
 
 static const char *

@@ -33,6 +33,23 @@ char *message_id_make(const struct site *, const char *thread_code, const char *
 /* hotline.reply_address with the code in place of %t, for Reply-To; NULL where none is configured.  g_free(). */
 char *reply_address_make(const struct site *, const char *thread_code);
 
+/* ---- returned.c: what a bounce says became of a mail of ours --------------------------------------- */
+
+/* FIELD, ENVID, ENVELOPE: an outgoing id, hex; MESSAGE_ID: without < >. */
+enum name_kind { NAMED_FIELD, NAMED_ENVID, NAMED_ENVELOPE, NAMED_MESSAGE_ID };
+struct returned_name { enum name_kind kind; char *text; };
+struct returned {
+	GPtrArray *names;		/* struct returned_name of mails it may be about */
+	enum fate delivery;
+	char *status;			/* "5.1.1"; NULL */
+};
+/* NULL: the letter is no bounce. */
+struct returned *returned_find(const struct site *, const struct letter *);
+void returned_free(struct returned *);
+/* Is it about a mail to this recipient?  Where a part for machines names one, that alone counts. */
+bool returned_is_about(const struct letter *, const char *recipient);
+const char *name_kind_words(enum name_kind);
+
 /* ---- settle.c ------------------------------------------------------------------------------------- */
 
 /* Once per opened mail, when all its layers are: which From counts, and the verdict's header_protection, which is
@@ -72,6 +89,10 @@ struct facts {
 	bool again;			/* decided before as sealed; a key arrived since */
 	struct id earlier;		/* again: the ticket it is in since then, or null */
 	bool earlier_first;		/* again: it opened that ticket (relation "first") */
+	struct id returned;		/* a bounce: the mail of ours it is about, sent to whom it names; or null */
+	char *returned_why;		/* "T01 failed 5.1.1, by its envelope id" */
+	enum fate delivery;		/* what it says became of it */
+	char *delivery_status;		/* "5.1.1"; NULL */
 };
 void facts_clear(struct facts *);
 
@@ -82,7 +103,8 @@ void facts_clear(struct facts *);
 	X(OPEN,   "open")	/* a new ticket of this kind */ \
 	X(APPEND, "append")	/* the mail joins a ticket, with relation */ \
 	X(MAIL,   "mail")	/* one outgoing mail: template, recipient, values */ \
-	X(NOTE,   "note")	/* a journal row with its reason */
+	X(NOTE,   "note")	/* a journal row with its reason */ \
+	X(REPORT, "report")	/* what became of a mail of ours, by a bounce */
 #define WORDS_ENUM_EFFECT(n, w) EFFECT_##n,
 WORDS(effect_kind, EFFECT, EFFECT_LIST)
 
@@ -90,9 +112,10 @@ struct value { char *name, *text; };
 struct effect {
 	enum effect_kind kind;
 	enum kind mail_kind;		/* FILE */
-	char *word;			/* OPEN: ticket kind; APPEND: relation; NOTE: event name; MAIL: template */
+	char *word;			/* OPEN: ticket kind; APPEND: relation; NOTE, REPORT: event; MAIL: template */
 	char *subject, *reporter, *language;	/* OPEN; MAIL: language */
 	struct id ticket;		/* APPEND, NOTE, MAIL: null id means the one opened by this plan */
+	struct id outgoing; enum fate delivery; char *status;	/* REPORT */
 	char *recipient;		/* MAIL */
 	char *in_reply_to;		/* MAIL: Message-ID it answers */
 	GPtrArray *values;		/* MAIL: struct value known at decision time */

@@ -38,6 +38,11 @@ bool field_there(const struct letter *, const char *lower_name);
 /* Parts a person attached: signatures are none. */
 guint attachment_count(const struct letter *);
 
+/* ---- classify.c ----------------------------------------------------------------------------- */
+
+/* What makes it a bounce, or NULL; the subject folded. */
+const char *bounce_mark(const struct letter *, const char *subject);
+
 /* ---- clues.c -------------------------------------------------------------------------------- */
 
 /* Is there a ticket number of this site at `at`, in folded text that begins at `start`? *end behind

@@ -19,6 +19,7 @@ effect_free(gpointer data)
 	g_free(e->language);
 	g_free(e->recipient);
 	g_free(e->in_reply_to);
+	g_free(e->status);
 	g_free(e->why);
 	if (e->values != NULL)
 		g_ptr_array_unref(e->values);
@@ -75,5 +76,7 @@ facts_clear(struct facts *facts)
 	g_free(facts->sha256);
 	g_free(facts->ticket_number);
 	g_free(facts->thread_address);
+	g_free(facts->returned_why);
+	g_free(facts->delivery_status);
 	*facts = (struct facts){ .last_receipt = -1 };
 }

@@ -38,6 +38,7 @@
 	X(AMBIGUOUS,	"ambiguous")	\
 	X(TRUNCATED,	"truncated")	\
 	X(OVERSIZE,	"oversize")	/* only its header is here */ \
+	X(RETURNED,	"returned")	/* a bounce of a mail of ours, to whom it was sent */ \
 	X(OPENS,	"opens")	/* set by a row: a ticket is opened */ \
 	X(FOLLOWS,	"follows")	/* set by a row: a person's mail joined a ticket */
 #define CLAIM_NUMBER(n, w) NUMBER_##n,
@@ -53,7 +54,7 @@ enum stage { PLACE, REMARK, ANSWER, N_STAGES };
 static const char *const stage_words[N_STAGES] = { "place", "remark", "answer" };
 
 /* What is put behind a reason. */
-enum detail { FIXED, BY_KIND, BY_ANSWER, BY_TICKET, BY_NOTE };
+enum detail { FIXED, BY_KIND, BY_ANSWER, BY_TICKET, BY_NOTE, BY_RETURN };
 
 struct step {
 	enum effect_kind effect;
@@ -75,6 +76,7 @@ struct rule {
 #define JOINED(relation, why)		{ EFFECT_APPEND, relation, why, FIXED }
 #define MAILED(template, why)		{ EFFECT_MAIL, template, why, FIXED }
 #define NOTED(event, why, detail)	{ EFFECT_NOTE, event, why, detail }
+#define REPORTED(why, detail)		{ EFFECT_REPORT, NULL, why, detail }
 #define UNANSWERED(why, detail)		{ EFFECT_NOTE, "no-answer", why, detail }
 
 /* columns: stage, all of these, none of these, sets { effects } */
@@ -160,6 +162,10 @@ static const struct rule rules[] = {
 		NOTED("ambiguous", "ambiguous", BY_NOTE) } },
 	{ REMARK, TRUNCATED, TWIN | STILL, NOTHING, {
 		NOTED("truncated", "text limit reached; the raw mail has the rest", FIXED) } },
+
+	/* Nothing else ever comes of a bounce: no mail, no state of a ticket. */
+	{ REMARK, RETURNED, TWIN | STILL, NOTHING, {
+		REPORTED("", BY_RETURN) } },
 
 	/* What is answered. */
 	{ ANSWER, NOTHING, OPENS | FOLLOWS, NOTHING, { { 0 } } },
@@ -249,13 +255,14 @@ claims_of_clues(const struct decision *d)
 {
 	const struct facts *f = d->facts;
 	bool named = f->proof != PROOF_NONE && !id_is_null(f->ticket);
+	bool returned = d->kind == KIND_BOUNCE && !id_is_null(f->returned);
 	bool proven = named && f->proof != PROOF_TAG;
 	bool on_thread = d->letter->from.address != NULL &&
 		(f->from_is_participant ||
 		(proven && address_equal(f->thread_address, d->letter->from.address)));
 
 	return claim_if(named, NAMED) | claim_if(proven, PROVEN) |
-		claim_if(named && on_thread, ON_THREAD);
+		claim_if(named && on_thread, ON_THREAD) | claim_if(returned, RETURNED);
 }
 
 /* What clues of a mail decided again may still do: name another ticket as a hint, or let it join
@@ -354,6 +361,8 @@ detail_text(const struct decision *d, enum detail detail, const char *note)
 		return d->facts->ticket_number;
 	case BY_NOTE:
 		return note;
+	case BY_RETURN:
+		return d->facts->returned_why;
 	case FIXED:
 		break;
 	}
@@ -395,6 +404,13 @@ step_take(struct decision *d, const struct step *step, const char *note)
 		e->subject = g_strdup(d->letter->subject);
 		e->reporter = g_strdup(d->letter->from.address ? d->letter->from.address : "");
 		e->language = g_strdup(answer_language(d->site, d->letter));
+		break;
+	case EFFECT_REPORT:
+		e->word = g_strconcat("delivery-", fate_word(d->facts->delivery), NULL);
+		e->outgoing = d->facts->returned;
+		e->delivery = d->facts->delivery;
+		e->status = g_strdup(d->facts->delivery_status);
+		e->ticket = ticket_of(d);
 		break;
 	case EFFECT_MAIL:
 		answer_fill(e, d->site, d->facts, d->letter, d->verdict);
@@ -477,7 +493,8 @@ static const char *
 detail_word(enum detail detail)
 {
 	static const char *const words[] = { "", "<why it is of this kind>",
-		"<why it may not be answered>", "<ticket>", "<each ambiguity>" };
+		"<why it may not be answered>", "<ticket>", "<each ambiguity>",
+		"<what became of which mail>" };
 
 	return words[detail];
 }
@@ -502,7 +519,8 @@ rules_print(void)
 
 			g_string_append_printf(out, "\t%s %s: %s%s%s\n",
 				effect_kind_word(s->effect),
-				s->word ? s->word : "<its kind>", s->why,
+				s->word ? s->word : s->effect == EFFECT_REPORT ?
+				"delivery-<what became of it>" : "<its kind>", s->why,
 				s->why[0] && s->detail != FIXED ? " " : "", detail_word(s->detail));
 		}
 		if (rule->steps[0].why == NULL)

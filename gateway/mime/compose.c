@@ -16,7 +16,8 @@
 static const char *const structured[] = {
 	"message-id", "references", "in-reply-to", "date", "auto-submitted", "precedence",
 	"list-id", "reply-to", "content-type", "content-transfer-encoding", "content-disposition",
-	"autocrypt", "mime-version", "from", "to", "x-ungcuu-loop", "x-auto-response-suppress", NULL
+	"autocrypt", "mime-version", "from", "to", "x-ungcuu-loop", "x-ungcuu-id",
+	"x-auto-response-suppress", NULL
 };
 /* Fields that compose_header() writes itself or that belong to the entity. */
 static const char *const own_fields[] = {

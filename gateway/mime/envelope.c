@@ -14,7 +14,8 @@ const char *const parse_fields[] = {
 	"auto-submitted", "precedence", "list-id", "list-unsubscribe", "list-post", "return-path",
 	"x-auto-response-suppress", "x-autoreply", "x-autorespond", "x-loop", "x-ungcuu-loop",
 	"content-type", "reply-to", "sender", "x-failed-recipients", "authentication-results",
-	"x-spam-flag", "x-spam-status", "delivered-to", "x-original-to", "received-count",
+	"x-spam-flag", "x-spam-status", "delivered-to", "x-original-to", "envelope-to",
+	"received-count",
 	"disposition-notification-to", "x-ms-exchange-inbox-rules-loop",
 	"x-ms-exchange-generated-message-source", "feedback-type", "x-arf", "x-xarf", NULL
 };

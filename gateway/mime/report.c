@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * report: what a multipart/report says for machines: the first recipient of a delivery status
- * (RFC 3464) and the Message-ID of the mail it returns, or the type of a feedback report (RFC
- * 5965, XARF).  Claims of a stranger, recorded as such.
+ * (RFC 3464), and what names the mail it returns (ENVID, its Message-ID, our own field), or the
+ * type of a feedback report (RFC 5965, XARF).  Claims of a stranger, recorded as such.
  */
 #include "mime/internal.h"
 
@@ -30,21 +30,35 @@ bounce_of(struct letter *letter)
 	return letter->bounce;
 }
 
+/* The group of fields about the mail as a whole. */
+static void
+original_envelope(struct letter *letter, const struct header *h)
+{
+	const char *id = header_get(h, "original-envelope-id", 0);
+	struct bounce *b = id != NULL ? bounce_of(letter) : NULL;
+	if (b != NULL && b->envelope_id == NULL)
+		b->envelope_id = value_clean(id);
+}
+
 /* From the group of fields of one recipient; false: the group is not about a recipient. */
 static bool
 recipient_read(struct letter *letter, const struct header *h)
 {
 	const char *action = header_get(h, "action", 0), *status = header_get(h, "status", 0);
 	const char *recipient = header_get(h, "final-recipient", 0);
+	const char *original = header_get(h, "original-recipient", 0);
 	if (recipient == NULL)
-		recipient = header_get(h, "original-recipient", 0);
-	if (action == NULL && status == NULL && recipient == NULL)
+		recipient = original;
+	if (action == NULL && status == NULL && recipient == NULL) {
+		original_envelope(letter, h);
 		return false;
+	}
 	struct bounce *b = bounce_of(letter);
 	g_autofree char *word = action != NULL ? value_clean(action) : NULL;
 	b->action = word != NULL ? g_utf8_strdown(word, -1) : NULL;
 	b->status = status != NULL ? value_clean(status) : NULL;
 	b->recipient = recipient != NULL ? value_clean(recipient) : NULL;
+	b->original = original != NULL ? value_clean(original) : NULL;
 	if (b->status != NULL)		/* "5.1.1 (no such user)" */
 		b->status[strcspn(b->status, " (")] = '\0';
 	return true;
@@ -74,6 +88,7 @@ delivery_status(struct reading *r, GMimeObject *object)
 	}
 }
 
+/* From the header of the mail that is returned. */
 static void
 original_id(struct reading *r, const char *text, gsize from, gsize to)
 {
@@ -85,6 +100,9 @@ original_id(struct reading *r, const char *text, gsize from, gsize to)
 		header_ids(value, ids, 1);
 	if (ids->len > 0 && bounce_of(r->letter)->message_id == NULL)
 		r->letter->bounce->message_id = g_strdup(ids->pdata[0]);
+	const char *ours = header_get(&h, "x-ungcuu-id", 0);
+	if (ours != NULL && bounce_of(r->letter)->our_id == NULL)
+		r->letter->bounce->our_id = value_clean(ours);
 }
 
 static void

@@ -143,6 +143,9 @@ print_notices(GString *out, const struct letter *l)
 		print_text(out, "bounce-status", l->bounce->status);
 		print_text(out, "bounce-recipient", l->bounce->recipient);
 		print_text(out, "bounce-message-id", l->bounce->message_id);
+		print_text(out, "bounce-original", l->bounce->original);
+		print_text(out, "bounce-envelope-id", l->bounce->envelope_id);
+		print_text(out, "bounce-our-id", l->bounce->our_id);
 	}
 	if (l->feedback != NULL) {
 		print_text(out, "feedback-format", l->feedback->format);

@@ -10,146 +10,12 @@
 
 #include <string.h>
 
-#define LETTER_TYPE "((msms)ua(msms)smsasxa(ss)sssmsa(smsstsb)a(sss)m(msmsmsms)m(msms)as" \
-	"u(tt)(tt)bayayu(msms)ba(smsay)(bb))"
+#define BOUNCE_TYPE "(msmsmsmsmsmsms)"
+#define LETTER_WITH(bounce) "((msms)ua(msms)smsasxa(ss)sssmsa(smsstsb)a(sss)m" bounce \
+	"m(msms)asu(tt)(tt)bayayu(msms)ba(smsay)(bb))"
+#define LETTER_TYPE LETTER_WITH(BOUNCE_TYPE)
+#define STORED_TYPE LETTER_WITH("(msmsmsms)")	/* bounces stored before the last three were read */
 #define LETTER_LAST_DATE G_GINT64_CONSTANT(253402300799999)	/* the end of the year 9999 */
-
-/* ---- new and free --------------------------------------------------------------------- */
-
-static void
-address_free(gpointer data)
-{
-	struct address *a = data;
-
-	g_free(a->name);
-	g_free(a->address);
-	g_free(a);
-}
-
-static void
-field_free(gpointer data)
-{
-	struct field *f = data;
-
-	g_free(f->name);
-	g_free(f->value);
-	g_free(f);
-}
-
-static void
-part_free(gpointer data)
-{
-	struct part *p = data;
-
-	g_free(p->number);
-	g_free(p->name);
-	g_free(p->type);
-	g_free(p->sha256);
-	g_free(p);
-}
-
-static void
-indicator_free(gpointer data)
-{
-	struct indicator *i = data;
-
-	g_free(i->type);
-	g_free(i->value);
-	g_free(i->seen);
-	g_free(i);
-}
-
-static void
-bounce_free(struct bounce *b)
-{
-	if (b == NULL)
-		return;
-	g_free(b->action);
-	g_free(b->status);
-	g_free(b->recipient);
-	g_free(b->message_id);
-	g_free(b);
-}
-
-static void
-feedback_free(struct feedback *f)
-{
-	if (f == NULL)
-		return;
-	g_free(f->format);
-	g_free(f->type);
-	g_free(f);
-}
-
-static void
-offered_free(gpointer data)
-{
-	struct offered_key *k = data;
-
-	g_free(k->source);
-	g_free(k->address);
-	g_bytes_unref(k->bytes);
-	g_free(k);
-}
-
-struct letter *
-letter_new(void)
-{
-	struct letter *l = g_new0(struct letter, 1);
-
-	l->to = g_ptr_array_new_with_free_func(address_free);
-	l->references = g_ptr_array_new_with_free_func(g_free);
-	l->fields = g_ptr_array_new_with_free_func(field_free);
-	l->parts = g_ptr_array_new_with_free_func(part_free);
-	l->indicators = g_ptr_array_new_with_free_func(indicator_free);
-	l->notes = g_ptr_array_new_with_free_func(g_free);
-	l->offered = g_ptr_array_new_with_free_func(offered_free);
-	l->subject = g_strdup("");
-	l->text = g_strdup("");
-	l->quoted = g_strdup("");
-	l->outside = g_strdup("");
-	l->date = -1;
-	return l;
-}
-
-void
-letter_free(struct letter *l)
-{
-	if (l == NULL)
-		return;
-	g_free(l->from.name);
-	g_free(l->from.address);
-	g_free(l->outer_from.name);
-	g_free(l->outer_from.address);
-	g_ptr_array_unref(l->to);
-	g_ptr_array_unref(l->references);
-	g_ptr_array_unref(l->fields);
-	g_ptr_array_unref(l->parts);
-	g_ptr_array_unref(l->indicators);
-	g_ptr_array_unref(l->notes);
-	g_ptr_array_unref(l->offered);
-	g_free(l->subject);
-	g_free(l->message_id);
-	g_free(l->text);
-	g_free(l->quoted);
-	g_free(l->outside);
-	g_free(l->language);
-	bounce_free(l->bounce);
-	feedback_free(l->feedback);
-	g_free(l);
-}
-
-const char *
-letter_field(const struct letter *l, const char *lower_name)
-{
-	for (guint i = 0; i < l->fields->len; i++) {
-		const struct field *f = l->fields->pdata[i];
-
-		if (strcmp(f->name, lower_name) == 0)
-			return f->value;
-	}
-	return NULL;
-}
 
 /* ---- out ------------------------------------------------------------------------------ */
 
@@ -224,9 +90,9 @@ bounce_variant(const struct bounce *b)
 	GVariant *inner = NULL;
 
 	if (b != NULL)
-		inner = g_variant_new("(msmsmsms)", b->action, b->status, b->recipient,
-		    b->message_id);
-	return g_variant_new_maybe(G_VARIANT_TYPE("(msmsmsms)"), inner);
+		inner = g_variant_new(BOUNCE_TYPE, b->action, b->status, b->recipient,
+		    b->message_id, b->original, b->envelope_id, b->our_id);
+	return g_variant_new_maybe(G_VARIANT_TYPE(BOUNCE_TYPE), inner);
 }
 
 static GVariant *
@@ -360,9 +226,9 @@ check_texts(GVariant *v, GError **error)
 }
 
 static enum outcome
-check_shape(GVariant *v, GError **error)
+check_shape(GVariant *v, const char *type, GError **error)
 {
-	if (!g_variant_is_of_type(v, G_VARIANT_TYPE(LETTER_TYPE)))
+	if (!g_variant_is_of_type(v, G_VARIANT_TYPE(type)))
 		return fail(error, NEVER, "letter: wrong type %.100s",
 		    g_variant_get_type_string(v));
 	if (g_variant_get_size(v) > LIMIT_LETTER_BODY)
@@ -469,18 +335,38 @@ take_indicators(struct letter *l, GVariant *v)
 		g_ptr_array_add(l->indicators, g_memdup2(&n, sizeof(n)));
 }
 
+/* Member i of a tuple of ms, or NULL where it has fewer. */
+static char *
+member_text(GVariant *tuple, gsize i)
+{
+	char *text = NULL;
+
+	if (i < g_variant_n_children(tuple))
+		g_variant_get_child(tuple, i, "ms", &text);
+	return text;
+}
+
+static struct bounce *
+bounce_taken(GVariant *tuple)
+{
+	struct bounce *b = g_new0(struct bounce, 1);
+	char **const members[] = { &b->action, &b->status, &b->recipient, &b->message_id,
+		&b->original, &b->envelope_id, &b->our_id };
+
+	for (gsize i = 0; i < G_N_ELEMENTS(members); i++)
+		*members[i] = member_text(tuple, i);
+	return b;
+}
+
 static void
 take_notices(struct letter *l, GVariant *v)
 {
-	g_autoptr(GVariant) bounce = NULL, feedback = NULL;
+	g_autoptr(GVariant) maybe = g_variant_get_child_value(v, BOUNCE), feedback = NULL;
+	g_autoptr(GVariant) bounce = g_variant_get_maybe(maybe);
 
-	g_variant_get_child(v, BOUNCE, "m@(msmsmsms)", &bounce);
 	g_variant_get_child(v, FEEDBACK, "m@(msms)", &feedback);
-	if (bounce != NULL) {
-		l->bounce = g_new0(struct bounce, 1);
-		g_variant_get(bounce, "(msmsmsms)", &l->bounce->action, &l->bounce->status,
-		    &l->bounce->recipient, &l->bounce->message_id);
-	}
+	if (bounce != NULL)
+		l->bounce = bounce_taken(bounce);
 	if (feedback != NULL) {
 		l->feedback = g_new0(struct feedback, 1);
 		g_variant_get(feedback, "(msms)", &l->feedback->format, &l->feedback->type);
@@ -559,10 +445,10 @@ take_numbers(struct letter *l, GVariant *v)
 	    take_digest(l->own_sha256, v, OWN_SHA256);
 }
 
-struct letter *
-letter_from_variant(GVariant *v, GError **error)
+static struct letter *
+letter_taken(GVariant *v, const char *type, GError **error)
 {
-	if (check_shape(v, error) != DONE)
+	if (check_shape(v, type, error) != DONE)
 		return NULL;
 	g_autoptr(letter_auto) l = letter_new();
 	replace_text(&l->subject, v, SUBJECT);
@@ -587,14 +473,29 @@ letter_from_variant(GVariant *v, GError **error)
 }
 
 struct letter *
+letter_from_variant(GVariant *v, GError **error)
+{
+	return letter_taken(v, LETTER_TYPE, error);
+}
+
+struct letter *
 letter_from_bytes(GBytes *bytes, GError **error)
 {
+	/* Without a bounce the two are the same bytes. */
+	static const char *const types[] = { LETTER_TYPE, STORED_TYPE };
+	struct letter *letter = NULL;
+
 	if (g_bytes_get_size(bytes) > LIMIT_LETTER_BODY) {
 		limit_reached(error, "letter", "letter", LIMIT_LETTER_BODY);
 		return NULL;
 	}
-	g_autoptr(GVariant) v = g_variant_ref_sink(
-	    g_variant_new_from_bytes(G_VARIANT_TYPE(LETTER_TYPE), bytes, FALSE));
+	for (guint i = 0; i < G_N_ELEMENTS(types) && letter == NULL; i++) {
+		g_autoptr(GVariant) v = g_variant_ref_sink(
+		    g_variant_new_from_bytes(G_VARIANT_TYPE(types[i]), bytes, FALSE));
 
-	return letter_from_variant(v, error);
+		letter = letter_taken(v, types[i], i == 0 ? error : NULL);
+	}
+	if (letter != NULL)
+		g_clear_error(error);
+	return letter;
 }

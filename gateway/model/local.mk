@@ -5,6 +5,7 @@ gateway_model_libmodel_a_SOURCES = \
 	gateway/model/words.c \
 	gateway/model/limits.c \
 	gateway/model/letter.c \
+	gateway/model/letter-new.c \
 	gateway/model/letter-print.c \
 	gateway/model/verdict.c \
 	gateway/model/options.c \

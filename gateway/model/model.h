@@ -60,6 +60,15 @@ WORDS(mail_state, MAIL, MAIL_STATE_LIST)
 	X(CANCELLED, "cancelled")
 #define WORDS_ENUM_OUT(n, w) OUT_##n,
 WORDS(out_state, OUT, OUT_STATE_LIST)
+/* What the way out said LATER to: this mail alone; every mail, if it were tried; it is not there at all. */
+#define SCOPE_LIST(X) X(MAIL, "mail") X(ALL, "all") X(UNTRIED, "untried")
+#define WORDS_ENUM_SCOPE(n, w) SCOPE_##n,
+WORDS(scope, SCOPE, SCOPE_LIST)
+/* What became of a mail behind the submission server, by a bounce; a later word counts more. */
+#define FATE_LIST(X) X(NONE, "none") X(DELAYED, "delayed") X(RELAYED, "relayed") \
+	X(DELIVERED, "delivered") X(FAILED, "failed")
+#define WORDS_ENUM_FATE(n, w) FATE_##n,
+WORDS(fate, FATE, FATE_LIST)
 #define TICKET_STATE_LIST(X) X(RECEIVED, "received") X(TRIAGE, "triage") X(NEED_INFO, "need_info") \
 	X(CONFIRMED, "confirmed") X(RESPONDING, "responding") X(CONTAINED, "contained") \
 	X(RECOVERING, "recovering") X(RESOLVED, "resolved") X(CLOSED, "closed") X(REJECTED, "rejected") \
@@ -128,7 +137,10 @@ struct part {
 	char *sha256;		/* of the decoded bytes, hex */
 	bool covered;		/* inside the signed subtree */
 };
-struct bounce { char *action, *status, *recipient, *message_id; }; struct feedback { char *format, *type; };
+/* Of the first recipient, and of the mail returned.  original: the recipient as we wrote it (ORCPT); envelope_id:
+ * ENVID; our_id: X-Ungcuu-Id of the returned header. */
+struct bounce { char *action, *status, *recipient, *message_id, *original, *envelope_id, *our_id; };
+struct feedback { char *format, *type; };
 struct indicator { char *type, *value, *seen; };
 struct slice { guint64 at, size; };	/* of the raw mail: offset and length in bytes */
 /* A certificate that came by mail, packets or armour: may encrypt to that correspondent, grants nothing.

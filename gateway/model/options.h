@@ -54,6 +54,7 @@ struct site {
 	char *id, *name_vi, *name_en, *address, *reply_address, *phone, *portal, *fingerprint;
 	char **aliases, **languages;	/* own addresses, lower-cased */
 	char *advice_vi, *advice_en, *evidence_vi, *evidence_en;
+	char *envelope;			/* submission.envelope where it holds %m and is used; NULL */
 	char *ticket_format;		/* "%i-%y-%06n": hotline id, year, number */
 	char *profile;
 	bool observe;			/* policy.mode = "observe" */

@@ -162,6 +162,18 @@ text_or_empty(const struct options *o, const char *path)
 	return g_strdup(text == NULL ? "" : text);
 }
 
+/* Only where bounces come back to an address that names the mail. */
+static char *
+envelope_pattern(const struct options *o)
+{
+	const char *envelope = options_text(o, "submission.envelope");
+
+	if (envelope == NULL || options_bool(o, "submission.null_sender") ||
+	    strstr(envelope, "%m") == NULL)
+		return NULL;
+	return g_strdup(envelope);
+}
+
 struct site *
 site_new(const struct options *o)
 {
@@ -173,6 +185,7 @@ site_new(const struct options *o)
 	take_languages(o, "hotline.name", &s->name_vi, &s->name_en);
 	s->address = lower(address == NULL ? "" : address);
 	s->reply_address = g_strdup(options_text(o, "hotline.reply_address"));
+	s->envelope = envelope_pattern(o);
 	s->phone = g_strdup(options_text(o, "hotline.phone"));
 	s->portal = g_strdup(options_text(o, "hotline.portal"));
 	s->fingerprint = upper(key == NULL ? "" : key);
@@ -199,7 +212,8 @@ site_free(struct site *s)
 		return;
 	char **texts[] = { &s->id, &s->name_vi, &s->name_en, &s->address, &s->reply_address,
 		&s->phone, &s->portal, &s->fingerprint, &s->advice_vi, &s->advice_en,
-		&s->evidence_vi, &s->evidence_en, &s->ticket_format, &s->profile };
+		&s->evidence_vi, &s->evidence_en, &s->ticket_format, &s->profile,
+		&s->envelope };
 
 	for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(*texts[i]);

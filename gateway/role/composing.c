@@ -32,6 +32,7 @@ compose_fields(struct hub *hub, const struct outgoing *row, const char *subject,
 {
 	g_autofree char *date = date_field(hub->now);
 	g_autofree char *message_id = g_strdup_printf("<%s>", row->message_id);
+	g_autofree char *id = id_text(row->id);
 	g_autofree char *parent = row->in_reply_to == NULL || *row->in_reply_to == '\0' ? NULL :
 		g_strdup_printf("<%s>", row->in_reply_to);
 	g_autofree char *reply_to = reply_address_make(hub->site, code);
@@ -53,6 +54,7 @@ compose_fields(struct hub *hub, const struct outgoing *row, const char *subject,
 	field_add(&fields, "Auto-Submitted", "auto-replied");
 	field_add(&fields, "X-Auto-Response-Suppress", "All");
 	field_add(&fields, "X-Ungcuu-Loop", hub->site->address);
+	field_add(&fields, "X-Ungcuu-Id", id);		/* names this mail in a bounce */
 	field_add(&fields, "Autocrypt", autocrypt);
 	return g_variant_builder_end(&fields);
 }

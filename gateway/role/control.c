@@ -311,6 +311,8 @@ static const struct {
 	{ "key",   "accept", 4,     key_decide },
 	{ "mailbox", "adopt", 5,    mailbox_adopt },
 	{ "evidence", "add", EVIDENCE_WORDS, evidence_add },
+	{ "queue", "retry",  3,     queue_request },
+	{ "queue", "cancel", 3,     queue_request },
 };
 
 void

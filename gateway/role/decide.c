@@ -144,7 +144,8 @@ facts_gather(struct hub *hub, const struct mail *mail, const struct letter *lett
 		mail_free(twin);
 	}
 	facts->same_message_id = mail_same_message_id(hub->store, mail->id, &id);
-	if (first_that(hub, clues->codes, facts, by_code) ||
+	if (returned_facts(hub, letter, facts) ||
+	    first_that(hub, clues->codes, facts, by_code) ||
 	    first_that(hub, clues->message_ids, facts, by_our_message_id) ||
 	    first_that(hub, clues->message_ids, facts, by_their_message_id) ||
 	    first_that(hub, clues->tags, facts, by_tag))
@@ -241,6 +242,7 @@ apply(struct hub *hub, struct mail *mail, const struct plan *plan, const struct 
 		case EFFECT_OPEN: apply_open(hub, mail, effect, verdict); break;
 		case EFFECT_APPEND: apply_append(hub, mail, effect); break;
 		case EFFECT_MAIL: outbox_plan(hub, effect, mail, ticket); break;
+		case EFFECT_REPORT: returned_apply(hub, effect, mail); break;
 		case EFFECT_NOTE:
 			hub_journal(hub, ticket, mail->id, effect->word, effect->why);
 			break;

@@ -126,6 +126,7 @@ slice_came(struct hub *hub, struct link *supervisor, struct frame *frame)
 	options_free(hub->options);
 	hub->options = options;
 	hub->site = site_new(options);
+	waiting_anew(hub);
 	intake_start(hub);
 	directory_start(hub);
 	job_keys_changed(hub);
@@ -273,7 +274,7 @@ links_overdue(struct hub *hub)
 static bool
 work_is_due(const struct hub *hub)
 {
-	gint64 mail = mail_next_due(hub->store), out = outgoing_next_due(hub->store);
+	gint64 mail = mail_next_due(hub->store), out = waiting_next(hub);
 
 	/* An appointed answer is waited for: it is not late, it is on time. */
 	return (mail >= 0 && mail <= hub->now) ||
@@ -301,7 +302,7 @@ turn_finish(struct hub *hub)
 	job_refund(hub);
 	outbox_refund(hub);
 	if (hub->once && (hub->trouble || intake_was_cut(hub) || mail_next_due(hub->store) >= 0 ||
-	    outgoing_next_due(hub->store) >= 0))
+	    outgoing_next_due(hub->store, -1) >= 0))
 		code = 1;
 	hub->finished = true;
 	hub_request(hub, hub->supervisor, VERB_FINISHED, g_variant_new("(u)", code), NULL, 0, 0);
@@ -362,7 +363,7 @@ turn_wait(struct hub *hub)
 	gint64 times[] = {
 		intake_next(hub),
 		hub->mail_blocked ? -1 : mail_next_due(hub->store),
-		hub->out_blocked ? -1 : outgoing_next_due(hub->store),
+		hub->out_blocked ? -1 : waiting_next(hub),
 		hub->stopping ? hub->stop_deadline : -1,
 	};
 	gint64 now = clock_now(), next = now + WAIT_MAX;
@@ -444,6 +445,7 @@ store_start(struct hub *hub)
 	directory_open(hub);
 	job_recover(hub, last_death(hub));
 	outbox_recover(hub, last_death(hub));
+	waiting_recover(hub);
 	job_keys_changed(hub);
 	hub->trouble = hub->trouble || (hub->began > 0 && hub->once &&
 		job_held_since(hub, hub->began));

@@ -2,8 +2,8 @@
  *
  * hub.h: private to the hub program.  One event loop, one writer of the store, the only clock.
  * The files: hub.c (loop, turns, links), intake.c (mailboxes), job.c (life of a mail), decide.c
- * (facts, plans applied), outbox.c (outgoing mail), child.c (letter processes), control.c
- * (ungcuuctl), moves.c (tables).
+ * (facts, plans applied), outbox.c (outgoing mail), waiting.c (its pauses), returned.c (bounces),
+ * child.c (letter processes), control.c (ungcuuctl), moves.c (tables).
  */
 #ifndef UNGCUU_ROLE_HUB_H
 #define UNGCUU_ROLE_HUB_H
@@ -41,7 +41,9 @@ WORDS(mail_event, MAIL_EVENT, MAIL_EVENT_LIST)
 	X(END,        "end") \
 	X(REFUND,     "refund") \
 	X(LATE,       "late")		/* it must say that it leaves late: made anew */ \
-	X(RETRY,      "retry")
+	X(RETRY,      "retry") \
+	X(GIVE_UP,    "give-up")	/* not now, and policy.give_up is over */ \
+	X(CANCEL,     "cancel")		/* a person says: never */
 #define WORDS_ENUM_OUT_EVENT(n, w) OUT_EVENT_##n,
 WORDS(out_event, OUT_EVENT, OUT_EVENT_LIST)
 
@@ -102,6 +104,10 @@ struct hub {
 	bool trouble;			/* held or failed in this run: exit 1 */
 	bool solo;			/* a mail is being retried alone */
 	bool mail_blocked, out_blocked;	/* something is due but its worker is busy or away */
+	gint64 rest_until, rest_since;	/* nothing is handed on before; shut since, 0: open.  ms */
+	guint rest_tries;		/* in a row that found the way out shut */
+	char *rest_why;
+	bool held_changed;		/* an outgoing mail was held, or is no more */
 	gint64 appointed;		/* latest time an answer of this run is planned for, ms */
 };
 
@@ -217,6 +223,39 @@ void outbox_gone(struct hub *, enum role, guint index, enum death, const char *c
 /* One outgoing mail of a plan. */
 void outbox_plan(struct hub *, const struct effect *, const struct mail *, struct id ticket);
 char *outbox_retry(struct hub *, const char *id_text, int *exit_code);
+
+/* ---- waiting.c: the way out is shut, or was --------------------------------- */
+
+void waiting_recover(struct hub *);
+/* All mails wait, longer each time. */
+void waiting_shut(struct hub *, guint code, const char *why);
+void waiting_open(struct hub *);
+void waiting_anew(struct hub *);		/* a reload, a person: the next one tries at once */
+bool waiting_rests(const struct hub *);
+bool waiting_probes(const struct hub *);
+void waiting_work(struct hub *);		/* holds what waited too long */
+void waiting_held(struct hub *);		/* tells of held mail, once a turn */
+/* policy.give_up */
+bool waiting_is_over(const struct hub *, const struct outgoing *);
+GPtrArray *waiting_due(struct hub *);		/* what may be tried now */
+gint64 waiting_next(const struct hub *);	/* when something may be tried next, ms; -1 */
+gint64 waiting_jitter(gint64 wait);		/* within a tenth of it */
+
+/* ---- returned.c: bounces ---------------------------------------------------- */
+
+/* True: the letter is a bounce of a mail we sent, and the facts say which. */
+bool returned_facts(struct hub *, const struct letter *, struct facts *);
+void returned_apply(struct hub *, const struct effect *, const struct mail *);
+
+/* ---- queue.c --------------------------------------------------------------- */
+
+/* queue retry|cancel ID: JSON for ungcuuctl. */
+char *queue_request(struct hub *, const char *const *words, int *exit_code);
+
+/* ---- alarm.c --------------------------------------------------------------- */
+
+void alarm_raise(struct hub *, const char *cause, const char *format, ...) G_GNUC_PRINTF(3, 4);
+void alarm_clear(struct hub *, const char *cause);
 
 /* ---- control.c ----------------------------------------------------------- */
 

@@ -45,6 +45,10 @@ ungcuu_hub_SOURCES = \
 	gateway/role/outbox.h \
 	gateway/role/outbox.c \
 	gateway/role/composing.c \
+	gateway/role/waiting.c \
+	gateway/role/returned.c \
+	gateway/role/queue.c \
+	gateway/role/alarm.c \
 	gateway/role/child.c \
 	gateway/role/ingest.c gateway/role/evidence.c \
 	gateway/role/control.c

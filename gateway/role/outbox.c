@@ -53,11 +53,8 @@ job_add(struct hub *hub, struct outgoing *row, enum out_step step)
 static gint64
 backoff(guint attempts)
 {
-	gint64 wait = MIN(BACKOFF_MS * (G_GINT64_CONSTANT(1) << MIN(attempts, 12)), BACKOFF_MAX);
-	guint16 random;
-
-	random_bytes(&random, sizeof random);
-	return wait - wait / 10 + wait / 5 * random / G_MAXUINT16;
+	return waiting_jitter(MIN(BACKOFF_MS * (G_GINT64_CONSTANT(1) << MIN(attempts, 12)),
+		BACKOFF_MAX));
 }
 
 static void
@@ -94,6 +91,7 @@ static const struct { enum out_event event; const char *name; } journalled[] = {
 	{ OUT_EVENT_LAST_DEATH, "mail-held" }, { OUT_EVENT_DEATH, "mail-death" },
 	{ OUT_EVENT_END, "mail-end" }, { OUT_EVENT_LATER, "mail-later" },
 	{ OUT_EVENT_LATE, "mail-late" }, { OUT_EVENT_RETRY, "mail-retry" },
+	{ OUT_EVENT_GIVE_UP, "mail-held" }, { OUT_EVENT_CANCEL, "mail-cancelled" },
 };
 
 static void
@@ -118,25 +116,37 @@ drop_protected(struct hub *hub, struct outgoing *row)
 	row->is_signed = row->is_encrypted = false;
 }
 
+static void
+row_move(struct hub *hub, struct outgoing *row, enum out_event event, enum out_state to)
+{
+	event_count(row, event);
+	row->state = to;
+	row->next_try = next_try_after(hub, row, event);
+	if (event == OUT_EVENT_ACCEPTED)
+		row->sent = hub->now;
+	if (event == OUT_EVENT_RETRY)
+		row->since = hub->now;
+	if (event == OUT_EVENT_LATE || event == OUT_EVENT_RETRY || event == OUT_EVENT_CANCEL)
+		drop_protected(hub, row);
+}
+
 void
 out_event(struct hub *hub, struct outgoing *row, enum out_event event, const char *why)
 {
-	int to = out_move(row->state, event);
 	g_autofree char *text = id_text(row->id), *quoted = log_quote(why != NULL ? why : "");
 	g_autoptr(GError) error = NULL;
+	enum out_state from = row->state;
+	int to;
 
+	if (event == OUT_EVENT_LATER && waiting_is_over(hub, row))
+		event = OUT_EVENT_GIVE_UP;
+	to = out_move(from, event);
 	if (to < 0) {
 		log_event(LOG_ERR, "move-refused", "out=%s state=%s event=%s", text,
 			out_state_word(row->state), out_event_word(event));
 		return;
 	}
-	event_count(row, event);
-	row->state = (enum out_state)to;
-	row->next_try = next_try_after(hub, row, event);
-	if (event == OUT_EVENT_ACCEPTED)
-		row->sent = hub->now;
-	if (event == OUT_EVENT_LATE || event == OUT_EVENT_RETRY)
-		drop_protected(hub, row);
+	row_move(hub, row, event, (enum out_state)to);
 	if (why != NULL || to == OUT_SENT) {
 		g_free(row->reason);
 		row->reason = g_strdup(why);
@@ -144,6 +154,8 @@ out_event(struct hub *hub, struct outgoing *row, enum out_event event, const cha
 	if (to == OUT_HELD)
 		hub->trouble = true;
 	hub_must(outgoing_put(hub->store, row, &error), &error, "outgoing");
+	if (to != (int)from && (to == OUT_HELD || from == OUT_HELD))
+		hub->held_changed = true;
 	for (guint i = 0; i < G_N_ELEMENTS(journalled); i++)
 		if (journalled[i].event == event)
 			out_journal(hub, row, journalled[i].name, why);
@@ -182,7 +194,7 @@ outbox_plan(struct hub *hub, const struct effect *effect, const struct mail *mai
 	row = (struct outgoing){
 		.id = id_new(), .ticket = ticket, .mail = mail->id, .template = effect->word,
 		.language = effect->language, .recipient = effect->recipient, .values = values,
-		.state = OUT_PLANNED, .created = hub->now,
+		.state = OUT_PLANNED, .created = hub->now, .since = hub->now,
 		.next_try = template_send_at(effect->word, mail->received, hub->now),
 		.received = mail_came(mail), .message_id = message_id,
 		.in_reply_to = effect->in_reply_to,
@@ -312,21 +324,43 @@ send_begin(struct hub *hub, struct outgoing *row, struct link *submit)
 	close(fd);
 }
 
+/* What the answer about one mail says of the way out.  A row that was not tried is not to blame:
+ * it waits no longer than the others. */
+static void
+sent_later(struct hub *hub, struct outgoing *row, guint code, enum scope scope, const char *why)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (scope == SCOPE_MAIL)
+		waiting_open(hub);
+	else
+		waiting_shut(hub, code, why);
+	out_event(hub, row, OUT_EVENT_LATER, why);
+	if (row->state != OUT_PROTECTED || scope == SCOPE_MAIL)
+		return;
+	row->next_try = scope == SCOPE_UNTRIED ? hub->rest_until :
+		MAX(row->next_try, hub->rest_until);
+	hub_must(outgoing_put(hub->store, row, &error), &error, "outgoing");
+}
+
 void
 outbox_sent(struct hub *hub, struct link *link, struct frame *frame)
 {
 	struct out_job *job = job_at(hub, STEP_SEND, 0);	/* answers come in order */
-	guint32 outcome, code;
+	guint32 outcome, code, scope;
 	const char *why;
 
 	(void)link;
 	if (job == NULL)
 		return;
-	g_variant_get(frame->body, "(uu&s)", &outcome, &code, &why);
-	if (!job->stale)
-		out_event(hub, job->row, outcome == DONE ? OUT_EVENT_ACCEPTED :
-			outcome == NEVER ? OUT_EVENT_REFUSED : OUT_EVENT_LATER,
+	g_variant_get(frame->body, "(uuu&s)", &outcome, &code, &scope, &why);
+	if (!job->stale && outcome != DONE && outcome != NEVER) {
+		sent_later(hub, job->row, code, MIN(scope, SCOPE_UNTRIED), why);
+	} else if (!job->stale) {
+		waiting_open(hub);
+		out_event(hub, job->row, outcome == DONE ? OUT_EVENT_ACCEPTED : OUT_EVENT_REFUSED,
 			outcome == DONE ? NULL : why);
+	}
 	out_job_drop(hub, job);
 }
 
@@ -397,11 +431,19 @@ budget_allows(struct hub *hub, struct outgoing *row)
 	return false;
 }
 
+/* What the last one says tells whether the next one may try, too: rows of one turn all saw the way
+ * open. */
+static bool
+may_send(const struct hub *hub)
+{
+	return !waiting_rests(hub) && (!waiting_probes(hub) || under_way(hub) == 0);
+}
+
 /* True: the row was taken. */
 static bool
 row_try(struct hub *hub, struct outgoing *row)
 {
-	struct link *submit = hub_worker(hub, ROLE_SUBMIT, 0, SENDS);
+	struct link *submit = may_send(hub) ? hub_worker(hub, ROLE_SUBMIT, 0, SENDS) : NULL;
 
 	if (row->received >= 0)
 		late_check(hub, row);
@@ -432,10 +474,24 @@ drop_waiting(struct hub *hub)
 	}
 }
 
+static void
+rows_try(struct hub *hub)
+{
+	g_autoptr(GPtrArray) rows = waiting_due(hub);
+
+	for (guint i = 0; i < rows->len; i++) {
+		if (hub->out_jobs->len >= JOBS_MAX) {
+			hub->out_blocked = true;
+			break;
+		}
+		if (row_try(hub, rows->pdata[i]))
+			rows->pdata[i] = NULL;
+	}
+}
+
 void
 outbox_work(struct hub *hub)
 {
-	g_autoptr(GPtrArray) rows = NULL;
 	struct out_job *waiting;
 	struct link *keys;
 
@@ -445,17 +501,11 @@ outbox_work(struct hub *hub)
 		protect_ask(hub, waiting, keys);
 	if (hub->stopping) {
 		drop_waiting(hub);
-		return;
+	} else {
+		waiting_work(hub);
+		rows_try(hub);
 	}
-	rows = outgoing_due(hub->store, hub->now, LIMIT_TURN);
-	for (guint i = 0; i < rows->len; i++) {
-		if (hub->out_jobs->len >= JOBS_MAX) {
-			hub->out_blocked = true;
-			break;
-		}
-		if (row_try(hub, rows->pdata[i]))
-			rows->pdata[i] = NULL;
-	}
+	waiting_held(hub);
 }
 
 void
@@ -487,7 +537,8 @@ outbox_refund(struct hub *hub)
 	for (guint i = 0; i < hub->out_jobs->len; i++) {
 		struct out_job *job = hub->out_jobs->pdata[i];
 
-		out_event(hub, job->row, OUT_EVENT_REFUND, NULL);
+		if (!job->stale)
+			out_event(hub, job->row, OUT_EVENT_REFUND, NULL);
 		job->stale = true;
 	}
 }

@@ -104,9 +104,9 @@ char *verbs_print(void);
 	 * / outcome, why */ \
 	X(READ,    "read",    HUB,             ROLE_KEYS,   "(at)",          16384, 2, -1) \
 	X(READINGS,"readings",ROLE_KEYS,       HUB,         "(us)",           2048, 0, VERB_READ) \
-	/* outgoing id, envelope from, to; the finished mail / outcome, reply code, why */ \
+	/* outgoing id, envelope from, to; the finished mail / outcome, reply code, enum scope, why */ \
 	X(SEND,    "send",    HUB,             ROLE_SUBMIT, "(sss)",          2048, 1, -1) \
-	X(SENT,    "sent",    ROLE_SUBMIT,     HUB,         "(uus)",          2048, 0, VERB_SEND) \
+	X(SENT,    "sent",    ROLE_SUBMIT,     HUB,         "(uuus)",         2048, 0, VERB_SEND) \
 	/* / lines "ok|warn|fail: what: fix" */ \
 	X(CHECK,   "check",   HUB,             ROLE_FETCH|ROLE_SUBMIT|ROLE_KEYS, "()",   64, 0, -1) \
 	X(CHECKED, "checked", ROLE_FETCH|ROLE_SUBMIT|ROLE_KEYS, HUB, "(as)",  65536, 0, VERB_CHECK) \

@@ -27,11 +27,12 @@ answer(struct peer *hub, int verb, GVariant *body)
 }
 
 static enum outcome
-hand_on(struct frame *frame, guint *code, GError **error)
+hand_on(struct frame *frame, guint *code, enum scope *scope, GError **error)
 {
 	const char *name, *from, *to;
 	enum outcome how = outside ? DONE : delivery_open(&settings, &outside, error);
 
+	*scope = SCOPE_UNTRIED;
 	if (how != DONE) {
 		/* There is no way out: no fault of this mail. */
 		if (error && *error)
@@ -44,7 +45,9 @@ hand_on(struct frame *frame, guint *code, GError **error)
 
 	if (!mail)
 		return NEVER;
-	return delivery_send(outside, name, from, to, mail, code, error);
+	how = delivery_send(outside, name, from, to, mail, code, error);
+	*scope = delivery_scope(outside);
+	return how;
 }
 
 static void
@@ -52,11 +55,13 @@ serve_send(struct peer *hub, struct frame *frame)
 {
 	g_autoptr(GError) error = NULL;
 	guint code = 0;
-	enum outcome how = hand_on(frame, &code, &error);
+	enum scope scope;
+	enum outcome how = hand_on(frame, &code, &scope, &error);
 	g_autofree char *cut = g_strndup(error ? error->message : "", WHY_MAX);
 	g_autofree char *why = g_utf8_make_valid(cut, -1);
 
-	answer(hub, VERB_SENT, g_variant_new("(uus)", (guint32) how, (guint32) code, why));
+	answer(hub, VERB_SENT, g_variant_new("(uuus)", (guint32) how, (guint32) code,
+		(guint32) scope, why));
 }
 
 static void

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 WORDS_COLUMN(out_state)
+WORDS_COLUMN(fate)
 
 #define OUTGOING_FIXED(X) \
 	X("ticket",       id,     ticket,       NULL) \
@@ -26,6 +27,10 @@ WORDS_COLUMN(out_state)
 	X("unexplained",  uint,   unexplained,  NULL) \
 	X("next_try",     int,    next_try,     NULL) \
 	X("sent",         int,    sent,         NULL) \
+	X("since",        int,    since,        NULL) \
+	X("delivery",     word,   delivery,     &fate_words) \
+	X("delivery_status", text, delivery_status, NULL) \
+	X("delivery_at",  int,    delivery_at,  NULL) \
 	X("message_id",   sealed, message_id,   "outgoing.message_id") \
 	X("message_id_digest", digest, message_id, "message-id") \
 	X("in_reply_to",  sealed, in_reply_to,  "outgoing.in_reply_to") \
@@ -56,6 +61,7 @@ outgoing_free(struct outgoing *out)
 	g_free(out->message_id);
 	g_free(out->in_reply_to);
 	g_free(out->reason);
+	g_free(out->delivery_status);
 	g_free(out);
 }
 
@@ -137,13 +143,47 @@ outgoing_by_message_id(struct store *store, const char *message_id, struct id *o
 /* ---- what waits ----------------------------------------------------------------------- */
 
 GPtrArray *
-outgoing_due(struct store *store, gint64 now, guint limit)
+outgoing_due(struct store *store, int state, gint64 now, guint limit)
 {
-	g_auto(query_auto) q = query_new(store, "outgoing_due", SELECT
-		"WHERE next_try >= 0 AND in_attempt = 0 AND next_try <= ?"
-		" ORDER BY next_try, seq LIMIT ?");
+	g_auto(query_auto) q = state < 0 ?
+		query_new(store, "outgoing_due", SELECT
+			"WHERE next_try >= 0 AND in_attempt = 0 AND next_try <= ?1"
+			" ORDER BY next_try, seq LIMIT ?2") :
+		query_new(store, "outgoing_due_state", SELECT
+			"WHERE state = ?3 AND next_try >= 0 AND in_attempt = 0 AND next_try <= ?1"
+			" ORDER BY next_try, seq LIMIT ?2");
 
 	bind_int(&q, now);
+	bind_int(&q, limit);
+	if (state >= 0)
+		bind_text(&q, out_state_text(state));
+	return outgoings_load(&q);
+}
+
+GPtrArray *
+outgoing_waiting_since(struct store *store, gint64 before, guint limit)
+{
+	g_auto(query_auto) q = query_new(store, "outgoing_waiting_since", SELECT
+		"WHERE state = ? AND next_try >= 0 AND in_attempt = 0 AND since <= ?"
+		" ORDER BY since LIMIT ?");
+
+	bind_text(&q, out_state_word(OUT_PROTECTED));
+	bind_int(&q, before);
+	bind_int(&q, limit);
+	return outgoings_load(&q);
+}
+
+GPtrArray *
+outgoing_reported(struct store *store, enum fate delivery, gint64 since, guint limit)
+{
+	g_auto(query_auto) q = query_new(store, "outgoing_reported", SELECT
+		"WHERE delivery = ? AND delivery_at > 0 AND delivery_at >= ?"
+		" AND ticket NOT IN (SELECT id FROM ticket WHERE state IN"
+		" ('closed', 'rejected', 'duplicate', 'transferred'))"
+		" ORDER BY delivery_at DESC, seq DESC LIMIT ?");
+
+	bind_text(&q, fate_word(delivery));
+	bind_int(&q, since);
 	bind_int(&q, limit);
 	return outgoings_load(&q);
 }
@@ -156,12 +196,18 @@ one_time(struct query *query)
 }
 
 gint64
-outgoing_next_due(struct store *store)
+outgoing_next_due(struct store *store, int state)
 {
-	g_auto(query_auto) q = query_new(store, "outgoing_next_due",
-		"SELECT next_try FROM outgoing WHERE next_try >= 0 AND in_attempt = 0"
-		" ORDER BY next_try LIMIT 1");
+	g_auto(query_auto) q = state < 0 ?
+		query_new(store, "outgoing_next_due",
+			"SELECT next_try FROM outgoing WHERE next_try >= 0 AND in_attempt = 0"
+			" ORDER BY next_try LIMIT 1") :
+		query_new(store, "outgoing_next_due_state",
+			"SELECT next_try FROM outgoing WHERE state = ? AND next_try >= 0"
+			" AND in_attempt = 0 ORDER BY next_try LIMIT 1");
 
+	if (state >= 0)
+		bind_text(&q, out_state_text(state));
 	return one_time(&q);
 }
 

@@ -169,10 +169,23 @@ static const char schema_3[] =
 "CREATE INDEX outgoing_sent ON outgoing (sent) WHERE sent > 0;"
 "ALTER TABLE pin ADD COLUMN expires INTEGER NOT NULL DEFAULT -1;";
 
+/* since: when this period of attempts began, ms.  delivery...: what bounces told of a mail sent. */
+static const char schema_12[] =
+"ALTER TABLE outgoing ADD COLUMN since INTEGER NOT NULL DEFAULT 0;"
+"UPDATE outgoing SET since = created;"
+"ALTER TABLE outgoing ADD COLUMN delivery TEXT NOT NULL DEFAULT 'none';"
+"ALTER TABLE outgoing ADD COLUMN delivery_status TEXT;"
+"ALTER TABLE outgoing ADD COLUMN delivery_at INTEGER NOT NULL DEFAULT 0;"
+"CREATE INDEX outgoing_due_state ON outgoing (state, next_try, seq)"
+"	WHERE next_try >= 0 AND in_attempt = 0;"
+"CREATE INDEX outgoing_since ON outgoing (state, since) WHERE next_try >= 0 AND in_attempt = 0;"
+"CREATE INDEX outgoing_reported ON outgoing (delivery, delivery_at) WHERE delivery_at > 0;";
+
 static const struct { int version; const char *sql; } migrations[] = {
 	{ 1, schema_1 },
 	{ 2, schema_2 },
 	{ 3, schema_3 },
+	{ 12, schema_12 },
 };
 
 enum outcome

@@ -59,6 +59,10 @@ struct outgoing {
 	guint attempts, deaths, unexplained;
 	gint64 created, next_try, sent;	/* next_try -1: final; sent: accepted, 0 not yet */
 	gint64 received;		/* when the mail it answers came, ms; -1 */
+	gint64 since;			/* when this period of attempts began, ms: policy.give_up counts from here */
+	enum fate delivery;		/* what bounces say became of it behind the server */
+	char *delivery_status;		/* "5.1.1"; NULL */
+	gint64 delivery_at;		/* when we were told, ms; 0 */
 	char *message_id;		/* without < >; sealed, looked up by keyed digest */
 	char *in_reply_to;		/* sealed; or NULL */
 	bool is_signed, is_encrypted, in_attempt;
@@ -171,8 +175,13 @@ bool thread_has_address(struct store *, struct id ticket, const char *address);
 enum outcome outgoing_add(struct store *, const struct outgoing *, GError **error);
 enum outcome outgoing_put(struct store *, const struct outgoing *, GError **error);
 struct outgoing *outgoing_get(struct store *, struct id);
-GPtrArray *outgoing_due(struct store *, gint64 now, guint limit);	/* not in_attempt, oldest first */
-gint64 outgoing_next_due(struct store *);
+/* Not in_attempt, oldest first; state -1: any. */
+GPtrArray *outgoing_due(struct store *, int state, gint64 now, guint limit);
+gint64 outgoing_next_due(struct store *, int state);
+/* Finished, not in_attempt, and waiting since before. */
+GPtrArray *outgoing_waiting_since(struct store *, gint64 before, guint limit);
+/* Latest reports of this kind, newest first, of tickets that are not closed. */
+GPtrArray *outgoing_reported(struct store *, enum fate, gint64 since, guint limit);
 GPtrArray *outgoing_in_attempt(struct store *);
 GPtrArray *outgoing_list(struct store *, int state, guint limit, const char *after);
 GPtrArray *outgoing_of_ticket(struct store *, struct id ticket);

@@ -119,6 +119,12 @@ delivery_send(struct delivery *delivery, const char *name, const char *from, con
 	return store(delivery->folder, name, data, size, error);	/* it has no envelope */
 }
 
+enum scope
+delivery_scope(const struct delivery *delivery)
+{
+	return delivery->smtp ? smtp_scope(delivery->smtp) : SCOPE_UNTRIED;	/* no space */
+}
+
 static void
 check_folder(const struct delivery_settings *settings, GPtrArray *lines)
 {

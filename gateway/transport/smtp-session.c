@@ -17,45 +17,57 @@
 #define PORT_TLS	465
 #define PORT_CLEAR	587
 #define SECONDS_COMMAND	300	/* RFC 5321 §4.5.3.2 */
+#define SECONDS_RESET	20	/* is the connection still there? */
 #define SECONDS_QUIT	5
 #define REPLY_BYTES	65536	/* all lines of one reply */
 #define REPLY_SHOWN	200	/* characters of it that go into a reason */
 
 /* ---- stages: whose fault is a refusal? --------------------------------------------------- */
 
-static const struct { const char *name; bool is_mails; } stages[] = {
-	/*                   in a reason       5xx: this mail's own */
-	[SMTP_GREETING]  = { "greeting",       false },
-	[SMTP_EHLO]      = { "EHLO",           false },
-	[SMTP_TLS]       = { "STARTTLS",       false },
-	[SMTP_AUTH]      = { "login",          false },
-	[SMTP_RESET]     = { "RSET",           false },
-	[SMTP_SENDER]    = { "MAIL",           false },
-	[SMTP_RECIPIENT] = { "RCPT",           true },
-	[SMTP_DATA]      = { "DATA",           true },
-	[SMTP_TEXT]      = { "end of data",    true },
+static const struct { const char *name; bool is_mails; guint seconds; } stages[] = {
+	/*                   in a reason       5xx: this mail's own  at most */
+	[SMTP_GREETING]  = { "greeting",       false, SECONDS_COMMAND },
+	[SMTP_EHLO]      = { "EHLO",           false, SECONDS_COMMAND },
+	[SMTP_TLS]       = { "STARTTLS",       false, SECONDS_COMMAND },
+	[SMTP_AUTH]      = { "login",          false, SECONDS_COMMAND },
+	[SMTP_RESET]     = { "RSET",           false, SECONDS_RESET },
+	[SMTP_SENDER]    = { "MAIL",           false, SECONDS_COMMAND },
+	[SMTP_RECIPIENT] = { "RCPT",           true,  SECONDS_COMMAND },
+	[SMTP_DATA]      = { "DATA",           true,  SECONDS_COMMAND },
+	[SMTP_TEXT]      = { "end of data",    true,  G_MAXINT32 },
 };
+
+/* Whom a refusal is about: this mail, us, or us by our envelope sender. */
+enum blame { MAIL, US, SENDER };
 
 /* Codes and enhanced status codes (RFC 3463, RFC 5248) that speak for themselves whatever command
  * they answer: Postfix, and not only it, keeps what it has against login and sender until RCPT. */
-static const struct { int code; const char *status; bool is_mails; } exceptions[] = {
-	/* code or 0, status or NULL */
-	{ 552, NULL,     true },	/* size: known with MAIL already */
-	{ 0,   "5.3.4",  true },
-	{ 503, NULL,     false },	/* out of sequence */
-	{ 530, NULL,     false },	/* login or TLS wanted */
-	{ 534, NULL,     false },
-	{ 535, NULL,     false },
-	{ 538, NULL,     false },
-	{ 553, "5.7.1",  false },	/* our sender address: not ours, bad */
-	{ 0,   "5.1.7",  false },
-	{ 0,   "5.1.8",  false },
-	{ 0,   "5.4.5",  false },	/* our daily limit */
-	{ 0,   "5.7.8",  false },	/* login, encryption */
-	{ 0,   "5.7.9",  false },
-	{ 0,   "5.7.11", false },
-	{ 0,   "5.7.60", false },	/* may not send as this sender */
+static const struct { int code; const char *status, *words; enum blame blame; } exceptions[] = {
+	/* code or 0, status or NULL, words in it or NULL */
+	{ 552, NULL,     NULL, MAIL },	/* size: known with MAIL already */
+	{ 0,   "5.3.4",  NULL, MAIL },
+	{ 503, NULL,     NULL, US },	/* out of sequence */
+	{ 530, NULL,     NULL, US },	/* login or TLS wanted */
+	{ 534, NULL,     NULL, US },
+	{ 535, NULL,     NULL, US },
+	{ 538, NULL,     NULL, US },
+	{ 553, "5.7.1",  NULL, SENDER },	/* our sender address: not ours, bad */
+	{ 555, NULL,     NULL, US },	/* parameters it had offered (RFC 5321 §4.1.1.11) */
+	{ 0,   "5.1.7",  NULL, SENDER },
+	{ 0,   "5.1.8",  NULL, SENDER },
+	{ 0,   NULL, "sender address rejected", SENDER },
+	{ 0,   "5.4.5",  NULL, US },	/* our daily limit */
+	{ 0,   "5.7.8",  NULL, US },	/* login, encryption */
+	{ 0,   "5.7.9",  NULL, US },
+	{ 0,   "5.7.11", NULL, US },
+	{ 0,   "5.7.60", NULL, SENDER },	/* may not send as this sender */
 };
+
+/* Of a 4xx to a recipient or a text: says that the next mail would hear the same.  Greylisting is
+ * about one recipient, and often dressed as a matter of policy. */
+static const char *const for_one[] = { "greylist", "graylist", "grey-list", "gray-list" };
+static const char *const status_for_all[] = { "4.3.", "4.7.", "4.4.5", "4.5.3" };
+static const char *const words_for_all[] = { "too many", "rate limit", "throttl", "slow down" };
 
 static bool
 has_status(const char *reply, const char *status)
@@ -77,17 +89,48 @@ wants_login(const struct session *session, const char *reply)
 }
 
 static bool
-is_mails_fault(const struct session *session, enum smtp_stage stage, const char *reply)
+holds_any(const char *folded, const char *const *words, guint n)
 {
+	for (guint i = 0; i < n; i++)
+		if (strstr(folded, words[i]))
+			return true;
+	return false;
+}
+
+static enum blame
+blame_of(const struct session *session, enum smtp_stage stage, const char *reply)
+{
+	g_autofree char *folded = g_ascii_strdown(reply, -1);
 	int code = session->smtp->response_code;
 
 	if (stage < SMTP_SENDER || wants_login(session, reply))
-		return false;
+		return US;
 	for (guint i = 0; i < G_N_ELEMENTS(exceptions); i++)
 		if ((exceptions[i].code == 0 || exceptions[i].code == code) &&
-		    (!exceptions[i].status || has_status(reply, exceptions[i].status)))
-			return exceptions[i].is_mails;
-	return stages[stage].is_mails;
+		    (!exceptions[i].status || has_status(reply, exceptions[i].status)) &&
+		    (!exceptions[i].words || strstr(folded, exceptions[i].words)))
+			return exceptions[i].blame;
+	return stages[stage].is_mails ? MAIL : SENDER;
+}
+
+/* A 4xx. */
+static enum scope
+scope_of(const struct session *session, enum smtp_stage stage, const char *reply)
+{
+	g_autofree char *folded = g_ascii_strdown(reply, -1);
+	bool has_any = g_str_has_prefix(reply, "4.");
+
+	if (stage <= SMTP_AUTH)
+		return SCOPE_UNTRIED;
+	if (session->smtp->response_code == 421 || stage <= SMTP_SENDER)
+		return SCOPE_ALL;
+	if (holds_any(folded, for_one, G_N_ELEMENTS(for_one)))
+		return SCOPE_MAIL;
+	for (guint i = 0; i < G_N_ELEMENTS(status_for_all); i++)
+		if (g_str_has_prefix(reply, status_for_all[i]))
+			return SCOPE_ALL;
+	return !has_any && holds_any(folded, words_for_all, G_N_ELEMENTS(words_for_all)) ?
+		SCOPE_ALL : SCOPE_MAIL;
 }
 
 /* ---- replies ------------------------------------------------------------------------------- */
@@ -143,8 +186,24 @@ reply_read(mailsmtp *smtp)
 	smtp->response = smtp->response_buffer->str;
 }
 
-enum outcome
-session_judge(struct session *session, enum smtp_stage stage, int good, GError **error)
+/* A reply that refuses, 4xx or 5xx. */
+static enum outcome
+refusal(struct session *session, enum smtp_stage stage, const char *reply, GError **error)
+{
+	g_autofree char *text = reply_clean(reply);
+	bool is_final = session->code >= 500;
+	enum blame blame = blame_of(session, stage, reply);
+
+	session->scope = is_final ? SCOPE_ALL : scope_of(session, stage, reply);
+	if (is_final && blame == MAIL)
+		session->scope = SCOPE_MAIL;
+	session->blames_sender = is_final && blame == SENDER;
+	return fail(error, is_final && blame == MAIL ? NEVER : LATER, "%s: %u %s",
+		stages[stage].name, session->code, text);
+}
+
+static enum outcome
+judge(struct session *session, enum smtp_stage stage, int good, GError **error)
 {
 	int got = session->smtp->response_code;
 	const char *name = stages[stage].name;
@@ -152,6 +211,9 @@ session_judge(struct session *session, enum smtp_stage stage, int good, GError *
 
 	session->code = got > 0 ? (guint) got : 0;
 	session->is_lost = true;
+	session->blames_sender = false;
+	/* What ends the connection behind the final dot may be this very text. */
+	session->scope = stage == SMTP_TEXT ? SCOPE_MAIL : SCOPE_ALL;
 	if (stream_has_ended(session->stream) || got == 0)
 		return stream_failed(session->stream, name, error);
 	session->is_lost = got == 421;	/* RFC 5321 §3.8: it hangs up now */
@@ -160,34 +222,43 @@ session_judge(struct session *session, enum smtp_stage stage, int good, GError *
 	session->is_lost |= got < 400 || got > 599;
 	if (got < 400 || got > 599)
 		return fail(error, LATER, "%s: %d is no answer to it", name, got);
-
-	g_autofree char *text = reply_clean(reply);
-	bool is_mails = got >= 500 && is_mails_fault(session, stage, reply);
-
-	return fail(error, is_mails ? NEVER : LATER, "%s: %d %s", name, got, text);
+	return refusal(session, stage, reply, error);
 }
 
-void
-session_begin(struct session *session, gint64 seconds)
+/* Before each command: at most so many seconds, and what is left of the deadline. */
+static void
+begin(struct session *session, enum smtp_stage stage)
 {
 	gint64 left = (session->deadline - g_get_monotonic_time()) / G_USEC_PER_SEC;
 
-	if (session->smtp)
-		session->smtp->response_code = 0;
-	stream_begin(session->stream, (guint) CLAMP(left, 1, seconds), REPLY_BYTES);
+	session->smtp->response_code = 0;
+	stream_begin(session->stream, (guint) CLAMP(left, 1, stages[stage].seconds), REPLY_BYTES);
 }
 
-/* A line of our own, and its reply. */
-static enum outcome
-say(struct session *session, enum smtp_stage stage, int good, const char *line, GError **error)
+enum outcome
+session_say(struct session *session, enum smtp_stage stage, int good, const char *line,
+	GError **error)
 {
 	mailstream *stream = session->smtp->stream;
 
-	session_begin(session, SECONDS_COMMAND);
+	begin(session, stage);
 	if (mailstream_write(stream, line, strlen(line)) >= 0 &&
 	    mailstream_write(stream, "\r\n", 2) >= 0 && mailstream_flush(stream) >= 0)
 		reply_read(session->smtp);
-	return session_judge(session, stage, good, error);
+	return judge(session, stage, good, error);
+}
+
+enum outcome
+session_say_text(struct session *session, const char *data, gsize size, GError **error)
+{
+	bool is_ended = size >= 2 && memcmp(data + size - 2, "\r\n", 2) == 0;
+
+	begin(session, SMTP_TEXT);
+	/* libetpan ends the last line itself */
+	if (mailstream_send_data(session->smtp->stream, data, is_ended ? size - 2 : size, 0,
+	    NULL) >= 0)
+		reply_read(session->smtp);
+	return judge(session, SMTP_TEXT, 250, error);
 }
 
 /* ---- EHLO ----------------------------------------------------------------------------------- */
@@ -242,7 +313,7 @@ static enum outcome
 hello(struct session *session, GError **error)
 {
 	g_autofree char *line = greeting_of(session);
-	enum outcome how = say(session, SMTP_EHLO, 250, line, error);
+	enum outcome how = session_say(session, SMTP_EHLO, 250, line, error);
 
 	session->smtp->esmtp = MAILSMTP_ESMTP;
 	session->size = 0;
@@ -270,7 +341,7 @@ static enum outcome
 say_secret(struct session *session, int good, const char *verb, char *secret, GError **error)
 {
 	char *line = g_strconcat(verb, secret, NULL);
-	enum outcome how = say(session, SMTP_AUTH, good, line, error);
+	enum outcome how = session_say(session, SMTP_AUTH, good, line, error);
 
 	stream_wipe(session->stream);
 	secret_free(line);
@@ -288,7 +359,7 @@ login_plain(struct session *session, GError **error)
 static enum outcome
 login_login(struct session *session, GError **error)
 {
-	enum outcome how = say(session, SMTP_AUTH, 334, "AUTH LOGIN", error);
+	enum outcome how = session_say(session, SMTP_AUTH, 334, "AUTH LOGIN", error);
 
 	if (how == DONE)
 		how = say_secret(session, 334, "", sasl_login(session->settings->user), error);
@@ -316,7 +387,7 @@ scram(struct session *session, struct scram *state, GError **error)
 	how = say_secret(session, 334, "", final, error);
 	if (how == DONE)
 		how = scram_verify(state, challenge_of(session), error);
-	return how == DONE ? say(session, SMTP_AUTH, 235, "", error) : how;
+	return how == DONE ? session_say(session, SMTP_AUTH, 235, "", error) : how;
 }
 
 static enum outcome
@@ -381,9 +452,7 @@ start_tls(struct session *session, GError **error)
 	if (!(session->smtp->esmtp & MAILSMTP_ESMTP_STARTTLS))
 		return fail(error, LATER, "%s: the server does not offer STARTTLS: wrong port, or "
 			"somebody in between took it away", session->settings->host);
-	session_begin(session, SECONDS_COMMAND);
-	mailesmtp_starttls(session->smtp);
-	how = session_judge(session, SMTP_TLS, 220, error);
+	how = session_say(session, SMTP_TLS, 220, "STARTTLS", error);
 	if (how == DONE)
 		how = stream_starttls(session->stream, error);
 	return how == DONE ? hello(session, error) : how;
@@ -400,9 +469,9 @@ session_reach(struct session *session, GError **error)
 	session->smtp = mailsmtp_new(0, NULL);
 	if (!session->smtp)
 		fatal(71, "no memory for SMTP");
-	session_begin(session, SECONDS_COMMAND);
+	begin(session, SMTP_GREETING);
 	mailsmtp_connect(session->smtp, stream_mail(session->stream));
-	how = session_judge(session, SMTP_GREETING, 220, error);
+	how = judge(session, SMTP_GREETING, 220, error);
 	if (how == DONE)
 		how = hello(session, error);
 	if (how == DONE && strcmp(session->settings->tls, "starttls") == 0)

@@ -22,6 +22,8 @@ struct session {
 	const char *login;		/* the mechanism used; NULL */
 	guint64 size;			/* the server's SIZE; 0: none said */
 	guint code;			/* of the last reply; 0: none */
+	enum scope scope;		/* of the last failure */
+	bool blames_sender;		/* the last refusal is of our envelope sender */
 	bool is_lost;			/* ended, or out of step: of no more use */
 	gint64 deadline;		/* of all that is done for one mail, us monotonic */
 };
@@ -33,10 +35,12 @@ enum outcome session_login(struct session *, GError **error);
 /* Says QUIT if it still can; for a new session_reach(). */
 void session_drop(struct session *);
 
-/* Before each command of libetpan: at most so many seconds, and what is left of the deadline. */
-void session_begin(struct session *, gint64 seconds);
-/* After it.  DONE: the reply was `good`.  NEVER: the server refuses this recipient or this text;
- * LATER: anything else, with a code of 500 and above where it refuses us. */
-enum outcome session_judge(struct session *, enum smtp_stage, int good, GError **error);
+/* One line without its end, and the judgement of its reply.  DONE: the reply was `good`.  NEVER:
+ * the server refuses this recipient or this text; LATER: anything else, with a code of 500 and
+ * above where it refuses us; session->scope says whether others are to be spared the same. */
+enum outcome session_say(struct session *, enum smtp_stage, int good, const char *line,
+	GError **error);
+/* The text behind DATA (CRLF ends), dots doubled, the final dot, and its reply. */
+enum outcome session_say_text(struct session *, const char *data, gsize size, GError **error);
 
 #endif

@@ -13,14 +13,13 @@
 #include <syslog.h>
 
 #define BYTES_SECOND	65536	/* a second of patience more for so many bytes of a mail */
-#define SECONDS_COMMAND	300	/* RFC 5321 §4.5.3.2 */
-#define SECONDS_RESET	20	/* is the connection still there? */
 #define SECONDS_IDLE	60	/* a connection unused so long is not used again */
 #define SECONDS_REST	5	/* after a server that could not be reached, or stalled */
 #define STALL		10	/* as much as the tenth part of all patience */
 #define MAILS_MAX	500	/* over one connection */
 #define ADDRESS_MAX	254	/* RFC 5321 §4.5.3.1.3, without < > */
 #define TEXT_LINE	998	/* RFC 5321 §4.5.3.1.6, without CRLF */
+#define COMMAND_LINE	1010	/* RFC 3461 §4: RCPT with its parameters, without CRLF */
 
 struct smtp {
 	struct session session;
@@ -29,6 +28,7 @@ struct smtp {
 	gint64 used;			/* us */
 	gint64 rest;			/* nothing is tried before that, us */
 	char *rest_why, *logged;
+	enum scope scope;		/* of the last LATER */
 };
 
 static gint64
@@ -48,9 +48,7 @@ is_usable(struct smtp *smtp)
 	if (!session->stream || session->is_lost || smtp->mails >= MAILS_MAX ||
 	    now_us() - smtp->used > SECONDS_IDLE * G_USEC_PER_SEC)
 		return false;
-	session_begin(session, SECONDS_RESET);
-	mailsmtp_reset(session->smtp);
-	return session_judge(session, SMTP_RESET, 250, NULL) == DONE;
+	return session_say(session, SMTP_RESET, 250, "RSET", NULL) == DONE;
 }
 
 static enum outcome
@@ -89,6 +87,16 @@ smtp_free(struct smtp *smtp)
 }
 
 /* ---- what is not sent ----------------------------------------------------------------------- */
+
+/* RFC 6531: nothing of ours is written for it, whatever the server offers. */
+static bool
+needs_utf8(const char *address)
+{
+	for (const char *p = address; *p; p++)
+		if ((guchar) *p >= 0x80)
+			return true;
+	return false;
+}
 
 /* Other than a plain mailbox in printable ASCII would end up as something else in the command. */
 static bool
@@ -132,6 +140,9 @@ refuse(const struct parcel *parcel, GBytes *mail, GError **error)
 	const guint8 *data = g_bytes_get_data(mail, &size);
 	const char *fault = wire_fault(data, size);
 
+	if (needs_utf8(parcel->to))
+		return fail(error, NEVER, "the recipient's address is internationalised "
+			"(SMTPUTF8, RFC 6531), which is not built in: another address is needed");
 	if (!is_address(parcel->to))
 		return fail(error, NEVER, "the recipient's address cannot be used with SMTP");
 	if (*parcel->from && !is_address(parcel->from))
@@ -143,15 +154,60 @@ refuse(const struct parcel *parcel, GBytes *mail, GError **error)
 
 /* ---- one mail ------------------------------------------------------------------------------ */
 
-static enum outcome
-send_text(struct session *session, const char *data, gsize size, GError **error)
+/* RFC 3461 §4.4, §4.3: the outgoing id comes back in a bounce, and the header is enough of the
+ * mail. */
+static char *
+mail_line(const struct session *session, const struct parcel *parcel, gsize size)
 {
-	bool is_ended = size >= 2 && memcmp(data + size - 2, "\r\n", 2) == 0;
+	g_autoptr(GString) line = g_string_new(NULL);
 
-	session_begin(session, G_MAXINT32);
-	/* libetpan ends the last line itself */
-	mailsmtp_data_message(session->smtp, data, is_ended ? size - 2 : size);
-	return session_judge(session, SMTP_TEXT, 250, error);
+	g_string_printf(line, "MAIL FROM:<%s>", parcel->from);
+	if (session->smtp->esmtp & MAILSMTP_ESMTP_DSN)
+		g_string_append_printf(line, " RET=HDRS ENVID=%s", parcel->name);
+	if (session->smtp->esmtp & MAILSMTP_ESMTP_SIZE)
+		g_string_append_printf(line, " SIZE=%" G_GSIZE_FORMAT, size);
+	return g_string_free(g_steal_pointer(&line), FALSE);
+}
+
+/* xtext (RFC 3461 §4) of an address that is_address(). */
+static char *
+xtext(const char *address)
+{
+	GString *out = g_string_new(NULL);
+
+	for (const char *p = address; *p; p++)
+		if (*p == '+' || *p == '=')
+			g_string_append_printf(out, "+%02X", (guint) (guchar) *p);
+		else
+			g_string_append_c(out, *p);
+	return g_string_free(out, FALSE);
+}
+
+/* Whatever became of it, but for success, is to be told; the original recipient is ours, wherever
+ * it was forwarded to (RFC 3461 §4.1, §4.2). */
+static char *
+rcpt_line(const struct session *session, const struct parcel *parcel)
+{
+	g_autofree char *plain = g_strdup_printf("RCPT TO:<%s>", parcel->to);
+	g_autofree char *original = xtext(parcel->to);
+	g_autofree char *whole = g_strdup_printf("%s NOTIFY=FAILURE,DELAY ORCPT=rfc822;%s", plain,
+		original);
+	bool has_dsn = (session->smtp->esmtp & MAILSMTP_ESMTP_DSN) != 0;
+
+	return has_dsn && strlen(whole) <= COMMAND_LINE ? g_steal_pointer(&whole) :
+		g_steal_pointer(&plain);
+}
+
+/* A refusal of our sender is no mail's fault, and the reason says what mends it. */
+static enum outcome
+say_hint(const struct session *session, const struct parcel *parcel, enum outcome how,
+	GError **error)
+{
+	if (how == LATER && session->blames_sender)
+		g_prefix_error(error, *parcel->from ? "the envelope sender is refused, correct "
+			"submission.envelope: " : "the empty envelope sender is refused, set "
+			"submission.null_sender = false and submission.envelope: ");
+	return how;
 }
 
 static enum outcome
@@ -159,25 +215,21 @@ transact(struct session *session, const struct parcel *parcel, GBytes *mail, GEr
 {
 	gsize size;
 	const char *data = g_bytes_get_data(mail, &size);
+	g_autofree char *sender = mail_line(session, parcel, size);
+	g_autofree char *recipient = rcpt_line(session, parcel);
 	enum outcome how;
 
 	if (session->size && size > session->size)
 		return fail(error, NEVER, "message size: %" G_GSIZE_FORMAT " bytes, the server "
 			"takes %" G_GUINT64_FORMAT, size, session->size);
-	session_begin(session, SECONDS_COMMAND);
-	mailesmtp_mail_size(session->smtp, parcel->from, 0, parcel->name, size);
-	how = session_judge(session, SMTP_SENDER, 250, error);
-	if (how != DONE)
-		return how;
-	session_begin(session, SECONDS_COMMAND);
-	mailsmtp_rcpt(session->smtp, parcel->to);
-	how = session_judge(session, SMTP_RECIPIENT, 250, error);
-	if (how != DONE)
-		return how;
-	session_begin(session, SECONDS_COMMAND);
-	mailsmtp_data(session->smtp);
-	how = session_judge(session, SMTP_DATA, 354, error);
-	return how == DONE ? send_text(session, data, size, error) : how;
+	how = session_say(session, SMTP_SENDER, 250, sender, error);
+	if (how == DONE)
+		how = session_say(session, SMTP_RECIPIENT, 250, recipient, error);
+	if (how == DONE)
+		how = session_say(session, SMTP_DATA, 354, "DATA", error);
+	if (how == DONE)
+		how = session_say_text(session, data, size, error);
+	return say_hint(session, parcel, how, error);
 }
 
 /* The server does not want us, or cannot be reached: said once, until the reason changes. */
@@ -207,6 +259,7 @@ static enum outcome
 not_ready(struct smtp *smtp, const char *why)
 {
 	smtp->session.is_lost = true;
+	smtp->scope = SCOPE_UNTRIED;
 	rest(smtp, why);
 	complain(smtp, why);
 	return LATER;
@@ -221,6 +274,7 @@ hand_over(struct smtp *smtp, const struct parcel *parcel, GBytes *mail, GError *
 
 	smtp->session.code = 0;
 	how = transact(&smtp->session, parcel, mail, &why);
+	smtp->scope = smtp->session.scope;
 	smtp->mails++;
 	smtp->used = now_us();
 	if (smtp->session.is_lost && smtp->used - began >=
@@ -244,6 +298,7 @@ smtp_send(struct smtp *smtp, const struct parcel *parcel, GBytes *mail, guint *c
 	enum outcome how = refuse(parcel, mail, error);
 
 	*code = 0;
+	smtp->scope = SCOPE_UNTRIED;
 	if (how != DONE)
 		return how;
 	if (began < smtp->rest)
@@ -257,6 +312,12 @@ smtp_send(struct smtp *smtp, const struct parcel *parcel, GBytes *mail, guint *c
 	if (smtp->session.is_lost)
 		session_drop(&smtp->session);
 	return how == DONE ? DONE : fail(error, how, "%s", why->message);
+}
+
+enum scope
+smtp_scope(const struct smtp *smtp)
+{
+	return smtp->scope;
 }
 
 /* ---- check ----------------------------------------------------------------------------------- */

@@ -21,6 +21,7 @@ struct parcel { const char *name, *from, *to; };
  * with a code of 500 and above: the server refuses us, whatever the mail. */
 enum outcome smtp_send(struct smtp *, const struct parcel *, GBytes *mail, guint *code,
 	GError **error);
+enum scope smtp_scope(const struct smtp *);	/* of the last LATER */
 
 /* Adds lines for `check`: TLS, login, size. */
 void smtp_check(const struct server_settings *, guint patience, GPtrArray *lines);

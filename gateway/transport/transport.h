@@ -7,6 +7,7 @@
 #define UNGCUU_TRANSPORT_H
 
 #include "base/base.h"
+#include "model/model.h"
 
 /* ---- stream.c: a server, for both directions ------------------------------------------------ */
 
@@ -90,6 +91,7 @@ void delivery_close(struct delivery *);
  * `name` (the outgoing id), so that a repeat after a crash replaces and does not double. */
 enum outcome delivery_send(struct delivery *, const char *name, const char *from, const char *to,
 	GBytes *mail, guint *code, GError **error);
+enum scope delivery_scope(const struct delivery *);	/* of the last LATER */
 char **delivery_check(const struct delivery_settings *);
 
 #endif

@@ -20,6 +20,9 @@ tests_desk_test_policy_LDADD = $(DESK_LIBS)
 check_PROGRAMS += tests/desk/test-render
 tests_desk_test_render_SOURCES = tests/desk/test-render.c tests/desk/sample.c tests/desk/sample.h
 tests_desk_test_render_LDADD = $(DESK_LIBS)
+check_PROGRAMS += tests/desk/test-returned
+tests_desk_test_returned_SOURCES = tests/desk/test-returned.c tests/desk/sample.c tests/desk/sample.h
+tests_desk_test_returned_LDADD = $(DESK_LIBS)
 check_PROGRAMS += tests/desk/test-rules
 tests_desk_test_rules_SOURCES = tests/desk/test-rules.c tests/desk/sample.c tests/desk/sample.h
 tests_desk_test_rules_LDADD = $(DESK_LIBS)
@@ -37,7 +40,7 @@ tests_desk_test_wording_SOURCES = tests/desk/test-wording.c tests/desk/sample.c 
 tests_desk_test_wording_LDADD = $(DESK_LIBS)
 unit_tests += tests/desk/test-acknowledge tests/desk/test-answer tests/desk/test-classify \
 	tests/desk/test-clues tests/desk/test-fold tests/desk/test-policy tests/desk/test-render \
-	tests/desk/test-rules tests/desk/test-settle tests/desk/test-template tests/desk/test-values tests/desk/test-wording
+	tests/desk/test-returned tests/desk/test-rules tests/desk/test-settle tests/desk/test-template tests/desk/test-values tests/desk/test-wording
 golden_tests += tests/desk/test-answer tests/desk/test-classify tests/desk/test-policy tests/desk/test-render \
 	tests/desk/test-rules \
 	tests/desk/test-template tests/desk/test-wording

@@ -21,6 +21,7 @@ EXTRA_DIST += tests/corpus/hostile/make-hostile.py tests/mime/letters.list
 EXTRA_DIST += tests/mime/alternative-stub.eml tests/mime/alternative-stub.txt
 EXTRA_DIST += tests/mime/alternative.eml tests/mime/alternative.txt
 EXTRA_DIST += tests/mime/attachments.eml tests/mime/attachments.txt
+EXTRA_DIST += tests/mime/bounce-dsn.eml tests/mime/bounce-dsn.txt
 EXTRA_DIST += tests/mime/bounce-headers-only.eml tests/mime/bounce-headers-only.txt
 EXTRA_DIST += tests/mime/bounce.eml tests/mime/bounce.txt
 EXTRA_DIST += tests/mime/boundary-missing.eml tests/mime/boundary-missing.txt

@@ -92,6 +92,8 @@ full_letter(void)
 	l->bounce = g_new0(struct bounce, 1);
 	l->bounce->action = g_strdup("failed");
 	l->bounce->status = g_strdup("5.1.1");
+	l->bounce->envelope_id = g_strdup("e1");
+	l->bounce->our_id = g_strdup("o1");
 	l->feedback = g_new0(struct feedback, 1);
 	l->feedback->format = g_strdup("arf");
 	l->layer = LAYER_PGP_SIGNED;
@@ -141,6 +143,8 @@ static const char full_printed[] =
 	"indicator: ipv4 192.0.2.7 seen \"192[.]0.2.7\"\n"
 	"bounce-action: failed\n"
 	"bounce-status: 5.1.1\n"
+	"bounce-envelope-id: e1\n"
+	"bounce-our-id: o1\n"
 	"feedback-format: arf\n"
 	"note: two From fields\n"
 	"text:\n\tXin báo:\n\n\tmáy chủ hỏng.\n"
@@ -366,6 +370,39 @@ test_hostile(void)
 	}
 }
 
+/* A bounce as it was stored when it had four members. */
+static void
+test_stored_before(void)
+{
+	g_autoptr(letter_auto) whole = full_letter();
+	g_autoptr(GVariant) now = g_variant_ref_sink(letter_to_variant(whole));
+	gsize n = g_variant_n_children(now);
+	g_autofree GVariant **children = g_new0(GVariant *, n);
+
+	for (gsize i = 0; i < n; i++) {
+		children[i] = g_variant_get_child_value(now, i);
+		if (g_variant_is_of_type(children[i], G_VARIANT_TYPE("m(msmsmsmsmsmsms)"))) {
+			g_variant_unref(children[i]);
+			children[i] = g_variant_ref_sink(g_variant_new("m(msmsmsms)", TRUE,
+				"failed", "5.1.1", "an@example.org", NULL));
+		}
+	}
+	g_autoptr(GVariant) before = g_variant_ref_sink(g_variant_new_tuple(children, n));
+	g_autoptr(GBytes) bytes = g_variant_get_data_as_bytes(before);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(letter_auto) l = letter_from_bytes(bytes, &error);
+
+	g_assert_no_error(error);
+	g_assert_nonnull(l);
+	g_assert_cmpstr(l->bounce->status, ==, "5.1.1");
+	g_assert_cmpstr(l->bounce->recipient, ==, "an@example.org");
+	g_assert_null(l->bounce->message_id);
+	g_assert_null(l->bounce->our_id);
+	g_assert_cmpstr(l->text, ==, whole->text);
+	for (gsize i = 0; i < n; i++)
+		g_variant_unref(children[i]);
+}
+
 static void
 test_wrong_type(void)
 {
@@ -447,6 +484,7 @@ main(int argc, char **argv)
 	g_test_add_func("/model/letter/field", test_field);
 	g_test_add_func("/model/letter/date", test_date);
 	g_test_add_func("/model/letter/hostile", test_hostile);
+	g_test_add_func("/model/letter/stored-before", test_stored_before);
 	g_test_add_func("/model/letter/wrong-type", test_wrong_type);
 	g_test_add_func("/model/letter/not-normal", test_not_normal);
 	g_test_add_func("/model/letter/bytes", test_bytes);

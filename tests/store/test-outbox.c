@@ -43,6 +43,10 @@ assert_equal(const struct outgoing *a, const struct outgoing *b)
 	g_assert_cmpint(a->created, ==, b->created);
 	g_assert_cmpint(a->next_try, ==, b->next_try);
 	g_assert_cmpint(a->received, ==, b->received);
+	g_assert_cmpint(a->since, ==, b->since);
+	g_assert_cmpint(a->delivery, ==, b->delivery);
+	g_assert_cmpstr(a->delivery_status, ==, b->delivery_status);
+	g_assert_cmpint(a->delivery_at, ==, b->delivery_at);
 	g_assert_cmpint(a->is_signed, ==, b->is_signed);
 	g_assert_cmpint(a->is_encrypted, ==, b->is_encrypted);
 	g_assert_cmpint(a->in_attempt, ==, b->in_attempt);
@@ -79,6 +83,10 @@ test_round_trip(void)
 	out->message_id = g_strdup("x.1@example.vn");
 	out->in_reply_to = g_strdup("a@example.org");
 	out->is_signed = out->in_attempt = true;
+	out->since = 9;
+	out->delivery = FATE_FAILED;
+	out->delivery_status = g_strdup("5.1.1");
+	out->delivery_at = 11;
 	out->reason = g_strdup("550 no such user");
 	assert_done(outgoing_put(s.store, out, &error_));
 	commit(&s);
@@ -108,6 +116,61 @@ test_dangling(void)
 	g_assert_cmpint(outgoing_add(s.store, out, NULL), ==, NEVER);
 	store_rollback(s.store);
 	outgoing_free(out);
+	scratch_clear(&s);
+}
+
+static guint
+len_freed(GPtrArray *list)
+{
+	guint n = list->len;
+
+	g_ptr_array_unref(list);
+	return n;
+}
+
+/* Who waits since when, by state; what bounces told, of open tickets, by time. */
+static void
+test_since_and_reports(void)
+{
+	static const struct {
+		enum out_state state;
+		gint64 next_try, since, delivery_at;
+	} some[] = {
+		{ OUT_PROTECTED, 5, 10, 0 }, { OUT_PROTECTED, 50, 20, 0 }, { OUT_PLANNED, 5, 1, 0 },
+		{ OUT_HELD, -1, 1, 0 }, { OUT_SENT, -1, 1, 30 }, { OUT_SENT, -1, 1, 40 },
+	};
+	struct scratch s;
+	struct ticket *ticket;
+
+	scratch_init(&s);
+	scratch_open(&s, true);
+	begin(&s);
+	ticket = ticket_added(&s, 2026);
+	for (guint i = 0; i < G_N_ELEMENTS(some); i++) {
+		struct outgoing *out = sample(ticket->id, "T01", 1, some[i].next_try);
+
+		out->state = some[i].state;
+		out->since = some[i].since;
+		out->delivery_at = some[i].delivery_at;
+		out->delivery = out->delivery_at > 0 ? FATE_FAILED : FATE_NONE;
+		assert_done(outgoing_add(s.store, out, &error_));
+		outgoing_free(out);
+	}
+	g_assert_cmpuint(len_freed(outgoing_waiting_since(s.store, 9, 9)), ==, 0);
+	g_assert_cmpuint(len_freed(outgoing_waiting_since(s.store, 10, 9)), ==, 1);
+	g_assert_cmpuint(len_freed(outgoing_waiting_since(s.store, 20, 9)), ==, 2);
+	g_assert_cmpuint(len_freed(outgoing_due(s.store, OUT_PLANNED, 60, 9)), ==, 1);
+	g_assert_cmpuint(len_freed(outgoing_due(s.store, -1, 60, 9)), ==, 3);
+	g_assert_cmpint(outgoing_next_due(s.store, OUT_PROTECTED), ==, 5);
+	g_assert_cmpint(outgoing_next_due(s.store, OUT_HELD), ==, -1);
+	g_assert_cmpuint(len_freed(outgoing_reported(s.store, FATE_FAILED, 30, 9)), ==, 2);
+	g_assert_cmpuint(len_freed(outgoing_reported(s.store, FATE_FAILED, 31, 9)), ==, 1);
+	g_assert_cmpuint(len_freed(outgoing_reported(s.store, FATE_DELAYED, 1, 9)), ==, 0);
+	ticket->state = TICKET_CLOSED;
+	assert_done(ticket_put(s.store, ticket, &error_));
+	g_assert_cmpuint(len_freed(outgoing_reported(s.store, FATE_FAILED, 1, 9)), ==, 0);
+	commit(&s);
+	ticket_free(ticket);
 	scratch_clear(&s);
 }
 
@@ -149,7 +212,7 @@ test_questions(void)
 
 	scratch_init(&s);
 	scratch_open(&s, true);
-	g_assert_cmpint(outgoing_next_due(s.store), ==, -1);
+	g_assert_cmpint(outgoing_next_due(s.store, -1), ==, -1);
 	g_assert_cmpint(outgoing_oldest(s.store), ==, -1);
 	begin(&s);
 	ticket = ticket_added(&s, 2026);
@@ -165,8 +228,9 @@ test_questions(void)
 	}
 	commit(&s);
 	for (guint i = 0; i < G_N_ELEMENTS(dues); i++)
-		assert_created(outgoing_due(s.store, dues[i].now, dues[i].limit), dues[i].created);
-	g_assert_cmpint(outgoing_next_due(s.store), ==, 20);
+		assert_created(outgoing_due(s.store, -1, dues[i].now, dues[i].limit),
+			dues[i].created);
+	g_assert_cmpint(outgoing_next_due(s.store, -1), ==, 20);
 	g_assert_cmpint(outgoing_oldest(s.store), ==, 5);
 	assert_created(outgoing_in_attempt(s.store), "5 ");
 	g_assert_cmpint(outgoing_last(s.store, ticket->id, "T32"), ==, 60);
@@ -192,5 +256,6 @@ main(int argc, char **argv)
 	g_test_add_func("/outbox/round-trip", test_round_trip);
 	g_test_add_func("/outbox/dangling", test_dangling);
 	g_test_add_func("/outbox/questions", test_questions);
+	g_test_add_func("/outbox/since-and-reports", test_since_and_reports);
 	return g_test_run();
 }

@@ -74,7 +74,7 @@ send_one(char **word)
 	g_autoptr(GError) error = NULL;
 	char *data;
 	gsize size;
-	guint32 how, code;
+	guint32 how, code, scope;
 	const char *why = "";
 
 	g_assert_true(g_file_get_contents(word[4], &data, &size, NULL));
@@ -92,9 +92,12 @@ send_one(char **word)
 		ask(VERB_SEND, g_variant_new("(sss)", parcel.name, parcel.from, parcel.to), fd,
 			&answer);
 		close(fd);
-		g_variant_get(answer.body, "(uu&s)", &how, &code, &why);
+		g_variant_get(answer.body, "(uuu&s)", &how, &code, &scope, &why);
 	}
-	printf("%s %u %s\n", outcome_word((enum outcome) how), code, why);
+	if (smtp)
+		scope = smtp_scope(smtp);
+	printf("%s %u %s%s%s\n", outcome_word((enum outcome) how), code,
+		how == LATER ? scope_word((enum scope) scope) : "", how == LATER ? " " : "", why);
 }
 
 static void

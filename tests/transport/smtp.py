@@ -174,7 +174,13 @@ def test_plain_way():
 		"address literal, null sender, size, one recipient")
 	client = Client((fake := Fake({"EHLO": b"250-fake\r\n250-SIZE\r\n250-DSN\r\n250 X"})).port)
 	expect("an envelope sender", client.send(sender="ungcuu+1@example.vn", name="ab12"), "done", 250)
+	expect("a recipient for xtext", client.send(to="an+b=c@reporter.example"), "done", 250)
+	expect("a recipient too long for it", client.send(to="+" * 235 + "@reporter.example"), "done", 250)
 	client.end()
+	same([line for line in fake.commands if line.startswith("RCPT")], [
+		f"RCPT TO:<{TO}> NOTIFY=FAILURE,DELAY ORCPT=rfc822;{TO}",
+		"RCPT TO:<an+b=c@reporter.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;an+2Bb+3Dc@reporter.example",
+		f"RCPT TO:<{'+' * 235}@reporter.example>"], "with DSN: the original recipient, where it fits")
 	same(fake.commands[1], f"MAIL FROM:<ungcuu+1@example.vn> RET=HDRS ENVID=ab12 SIZE={len(MAIL)}",
 		"with DSN: the outgoing id, headers only")
 	dotted = b"A: b\r\n\r\n.\r\n..\r\n.x\r\n\r\n.\r\n"
@@ -202,6 +208,7 @@ REFUSALS = (
 EXCEPTIONS = (
 	("MAIL", b"552 5.3.4 too big", "never"), ("MAIL", b"550 5.3.4 too big", "never"),
 	("TEXT", b"552 5.3.4 too big", "never"), ("RCPT", b"552 5.2.2 full", "never"),
+	("RCPT", b"555 5.5.4 unsupported option", "later"),
 	("RCPT", b"530 5.7.0 Must issue STARTTLS first", "later"), ("RCPT", b"535 5.7.8 who?", "later"),
 	("RCPT", b"503 5.5.1 login first", "later"), ("DATA", b"534 5.7.9 too weak", "later"),
 	("RCPT", b"553 5.7.1 <x@example.vn>: Sender address rejected: not owned by user", "later"),
@@ -249,6 +256,73 @@ def test_replies():
 	expect("a long, dirty reply", answers[0], "never", 550, r"^RCPT: 550 5.1.1 \(address\) User\?")
 	ok(len(answers[0][2]) < 250 and answers[0][2].isprintable() and TO not in answers[0][2] + fake.client_log,
 		"it is cut, clean and without the address", answers[0][2])
+
+
+# Of a 4xx: does it stop this mail, or all?  And what a refusal of our sender says.
+SCOPES = (
+	("greeting", b"421 4.7.0 too many connections", "untried"), ("EHLO", b"451 no", "untried"),
+	("MAIL", b"451 4.7.1 wait", "all"), ("MAIL", b"452 no space", "all"), ("MAIL", b"421 later", "all"),
+	("RCPT", b"421 4.7.28 unusual rate of mail", "all"), ("RCPT", b"450 4.7.1 quota of the hour", "all"),
+	("RCPT", b"452 4.5.3 too many recipients", "all"), ("RCPT", b"451 4.3.0 trouble here", "all"),
+	("RCPT", b"450 too many messages", "all"), ("TEXT", b"451 4.7.0 rate limited", "all"), ("DATA", b"451 4.3.2 no", "all"),
+	("RCPT", b"450 4.2.0 <x@y.example>: Recipient address rejected: Greylisted", "mail"),
+	("RCPT", b"451 4.7.1 Greylisting in action, come back", "mail"), ("RCPT", b"450 4.2.1 mailbox busy", "mail"),
+	("RCPT", b"452 4.2.2 too many mails in this mailbox", "mail"), ("RCPT", b"450 no", "mail"),
+	("TEXT", b"451 4.6.0 try later", "mail"), ("TEXT", None, "mail"), ("RCPT", None, "all"), ("MAIL", b"550 5.7.1 no", "all"),
+	("RCPT", b"550 5.7.1 <>: Sender address rejected: empty", "all"), ("RCPT", b"530 5.7.0 login", "all"))
+
+
+def test_scopes():
+	for stage, reply, scope in SCOPES:
+		fake = Fake({"EHLO": b"250 fake", stage: [reply or hang_up]})
+		client = Client(fake.port)
+		name = f"{stage}: {reply.decode() if reply else 'hangs up'}"
+		found = client.send()
+		same((found[0], client.scope), ("later", scope), f"{name}: {scope}")
+		same("null_sender = false" in found[2], reply is not None and (reply.startswith(b"550") and b"5.7.1" in reply), f"{name}: a hint")
+		client.end()
+		fake.close()
+	for reply in (b"550 5.7.1 plus?", b"501 5.1.7 bad sender"):
+		client = Client((fake := Fake({"EHLO": b"250 fake", "MAIL": [reply]})).port)
+		expect("a sender refused", client.send(sender="ungcuu+1@example.vn"), "later", int(reply[:3]), "correct submission.envelope")
+		client.end()
+		fake.close()
+
+
+def test_disagreeing():
+	"""A reply of many lines with several codes is none, whichever comes first or last; thousands of lines are read."""
+	for stage, good in (("MAIL", 250), ("RCPT", 250), ("DATA", 354), ("TEXT", 250), ("RSET", 250)):
+		for first, last in ((550, good), (good, 550), (250, 354)):
+			answers, fake = try_one({stage: [b"%d-one\r\n%d two" % (first, last)]}, mails=2)
+			name = f"{stage}: {first}-, {last}"
+			if stage == "RSET":
+				same(([each[0] for each in answers], len(fake.mails)), (["done"] * 2, 2), f"{name}: a new connection")
+				continue
+			expect(name, answers[0], "later", 0, "cannot be understood")
+			expect(f"{name}, the next mail", answers[1], "done", 250)
+			same(len(fake.connections), 2, f"{name}: over a new connection")
+		answers, fake = try_one({stage: [b"".join(b"%d-%d\r\n" % (good, n) for n in range(5000)) + b"%d end" % good]})
+		expect(f"{stage}: 5000 lines", answers[0], "done", 250)
+
+
+def test_no_goodbye():
+	begin = time.monotonic()
+	answers, fake = try_one({"QUIT": stall}, mails=2)
+	same(([each[0] for each in answers], len(fake.mails), fake.verbs()[-1]), (["done"] * 2, 2, "QUIT"), "QUIT is not answered")
+	ok(time.monotonic() - begin < 15, "and not waited for", time.monotonic() - begin)
+
+
+def test_alert():
+	"""TLS ends in the middle: by an alert, or by octets that are no record."""
+	for stage in ("MAIL", "RCPT", "DATA", "TEXT"):
+		for what, octets in (("a fatal alert", b"\x15\x03\x03\x00\x02\x02\x50"), ("no record", b"250 ok in the clear\r\n")):
+			def end(connection, octets=octets):
+				os.write(connection.peer.fileno(), octets)
+				hang_up(connection)
+			answers, fake = try_one({stage: [end]}, "implicit", mails=2)
+			expect(f"{stage}: {what}", answers[0], "later", 0)
+			expect(f"{stage}: {what}, the next mail", answers[1], "done", 250)
+			same(fake.faults, [], f"{stage}: {what}: the client lives")
 
 
 def test_lost():
@@ -406,10 +480,12 @@ def test_refused_here():
 	"""What never reaches the server."""
 	fake = Fake()
 	client = Client(fake.port)
+	for to in ("án@b.example", "a@đội.example"):
+		expect(f"recipient {to}", client.send(to=to), "never", 0, "SMTPUTF8")
 	for name, to in (("CR LF", r"a@b.example\r\nRSET"), ("LF", r"a@b.example\n"), ("a blank", "a b@c.example"),
 			("a bracket", "a@b.example>"), ("another", "<a@b.example"), ("no @", "postmaster"), ("nothing before @", "@b.example"),
 			("nothing behind @", "a@"), ("nothing", ""), ("a tab", r"a@b\t.example"), ("DEL", r"a@b\177.example"),
-			("UTF-8", "án@b.example"), ("a domain in UTF-8", "a@đội.example"), ("255 letters", "a" * 245 + "@b.example")):
+			("255 letters", "a" * 245 + "@b.example")):
 		expect(f"recipient with {name}", client.send(to=to), "never", 0, "address")
 	expect("a sender with a blank", client.send(sender="a b@c.example"), "later", 0, "envelope")
 	for name, mail in (("8 bits", "A: b\r\n\r\nxin chào\r\n".encode()), ("NUL", b"A: b\r\n\r\n\0\r\n"),

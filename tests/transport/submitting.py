@@ -39,12 +39,14 @@ class Client:
 		return self.process.stdout.readline().decode("utf-8", "replace").rstrip("\n")
 
 	def send(self, mail=MAIL, to=TO, sender="-", name="0123abcd"):
-		"""(outcome, code, why)"""
+		"""(outcome, code, why); `scope` of the last "later"."""
 		path = os.path.join(PLACE, "mail")
 		with open(path, "wb") as file:
 			file.write(mail)
 		self.ask("\t".join(("send", name, sender, to, path)))
 		outcome, code, why = (self.answer() + "  ").split(" ", 2)
+		if outcome == "later":
+			self.scope, _, why = why.partition(" ")
 		return outcome, int(code or -1), why.strip()
 
 	def check(self):

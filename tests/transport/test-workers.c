@@ -290,14 +290,14 @@ test_send(struct tree *tree, gconstpointer unused)
 	g_auto(frame_auto) sent = { 0 }, refused = { 0 }, named = { 0 };
 	g_autoptr(GBytes) mail = g_bytes_new_static("A: b\r\n\r\nc\r\n", 11);
 	int frozen = memfd_from_bytes(mail), open_fd = memfd_new("open");
-	guint32 outcome, code;
+	guint32 outcome, code, scope;
 	const char *why;
 
 	(void) unused;
 	g_assert_true(write_all(open_fd, "A: b\r\n", 6));
 	start(&submit, ROLE_SUBMIT, tree->root, options);
 	ask(&submit, VERB_SEND, g_variant_new("(sss)", "x1", "", "a@example.vn"), frozen, &sent);
-	g_variant_get(sent.body, "(uu&s)", &outcome, &code, &why);
+	g_variant_get(sent.body, "(uuu&s)", &outcome, &code, &scope, &why);
 	g_assert_cmpuint(outcome, ==, DONE);
 
 	g_autofree char *text = tree_read(tree, "new/x1.ungcuu");
@@ -305,12 +305,12 @@ test_send(struct tree *tree, gconstpointer unused)
 	g_assert_cmpstr(text, ==, "A: b\n\nc\n");
 	ask(&submit, VERB_SEND, g_variant_new("(sss)", "x2", "", "a@example.vn"), open_fd,
 		&refused);
-	g_variant_get(refused.body, "(uu&s)", &outcome, &code, &why);
+	g_variant_get(refused.body, "(uuu&s)", &outcome, &code, &scope, &why);
 	g_assert_cmpuint(outcome, ==, NEVER);
 	g_assert_false(tree_has(tree, "new/x2.ungcuu"));
 	ask(&submit, VERB_SEND, g_variant_new("(sss)", "../x3", "", "a@example.vn"), frozen,
 		&named);
-	g_variant_get(named.body, "(uu&s)", &outcome, &code, &why);
+	g_variant_get(named.body, "(uuu&s)", &outcome, &code, &scope, &why);
 	g_assert_cmpuint(outcome, ==, NEVER);
 	close(frozen);
 	close(open_fd);
