@@ -33,6 +33,7 @@ static const char *const points[] = {
 	"letter.parse letter", "keys.sign keys",
 	"keys.open keys", "keys.read keys",
 	"maildir.deliver.space submit", "maildir.deliver.before submit",
+	"program.exec supervisor",
 	"maildir.deliver.after submit",
 	NULL,
 };

@@ -101,7 +101,8 @@ is_agent_fault(gpgme_error_t why)
 		GPG_ERR_NO_AGENT, GPG_ERR_AGENT, GPG_ERR_NO_PUBKEY, GPG_ERR_UNUSABLE_PUBKEY,
 		GPG_ERR_ECONNREFUSED, GPG_ERR_ENOENT, GPG_ERR_EPIPE, GPG_ERR_ECONNRESET,
 		GPG_ERR_ASS_CONNECT_FAILED, GPG_ERR_CANCELED, GPG_ERR_BAD_PASSPHRASE,
-		GPG_ERR_NO_PIN_ENTRY, GPG_ERR_EOF };
+		GPG_ERR_NO_PIN_ENTRY, GPG_ERR_EOF,
+		GPG_ERR_GENERAL };	/* gpg was killed: it ends without a word */
 
 	for (guint i = 0; i < G_N_ELEMENTS(codes); i++)
 		if (gpgme_err_code(why) == codes[i])

@@ -28,6 +28,7 @@
 #define GPG_AGENT_PROGRAM	"/usr/bin/gpg-agent"
 #endif
 #define GREETING_MS	10000
+#define GPG_TRIES	3	/* where gpg was killed: that says nothing about our keys */
 #define GPG_MS		20000
 #define GPG_OUTPUT_MAX	(4 * 1024 * 1024)	/* bytes; a certificate with many certifications */
 #define BASE_MAX	40			/* characters; a socket's path ends at 108 */
@@ -277,7 +278,12 @@ run_gpg(const char *home, const char *const *words, GBytes **out, GError **error
 	bool other = geteuid() == 0 && st.st_uid != 0;
 	struct program program = { .path = GPG_PROGRAM, .argv = (const char *const *)argv->pdata,
 		.uid = other ? (gint64)st.st_uid : -1, .gid = other ? (gint64)st.st_gid : -1 };
-	return program_capture(&program, GPG_MS, GPG_OUTPUT_MAX, out, error);
+	enum outcome how = program_capture(&program, GPG_MS, GPG_OUTPUT_MAX, out, error);
+	for (guint tries = 1; how == LATER && tries < GPG_TRIES; tries++) {
+		g_clear_error(error);
+		how = program_capture(&program, GPG_MS, GPG_OUTPUT_MAX, out, error);
+	}
+	return how;
 }
 
 /* gpg's colon lines (doc/DETAILS): field 1 record, 2 validity, 10 keygrip, 12 capabilities.  What

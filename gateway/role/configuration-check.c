@@ -443,16 +443,22 @@ base64_of(GBytes *certificate)
 }
 
 /* An old key that is not there any more is no fault: mail to it is told by that. */
-static void
-take_old_keys(struct options *o, const char *home)
+static enum outcome
+take_old_keys(struct options *o, const char *home, GError **error)
 {
 	guint n = options_count(o, "hotline.old_keys"), n_there = 0, n_gone = 0;
 
 	for (guint i = 0; i < n; i++) {
 		const char *key = options_text(o, "hotline.old_keys.%u", i);
 		g_auto(own_key_auto) own = { 0 };
+		g_autoptr(GError) why = NULL;
+		enum outcome how = agent_certificate(home, key, &own, &why);
 
-		if (agent_certificate(home, key, &own, NULL) == DONE) {
+		if (how == LATER) {	/* not "gone": mail to it would be called unreadable */
+			g_propagate_error(error, g_steal_pointer(&why));
+			return LATER;
+		}
+		if (how == DONE) {
 			g_autofree char *path = g_strdup_printf("hotline.old_certificates.%u",
 				n_there++);
 			g_autofree char *base64 = base64_of(own.certificate);
@@ -465,6 +471,7 @@ take_old_keys(struct options *o, const char *home)
 			options_set(o, path, key);
 		}
 	}
+	return DONE;
 }
 
 enum outcome
@@ -475,11 +482,11 @@ configuration_own_keys(struct options *o, bool *has_secret, GError **error)
 	g_autofree char *whole = NULL, *minimal = NULL;
 
 	*has_secret = false;
-	take_old_keys(o, home);
-	if (*key == '\0')
-		return DONE;
-	if (agent_certificate(home, key, &own, error) != DONE)
-		return NEVER;
+	enum outcome how = take_old_keys(o, home, error);
+	if (how == DONE && *key != '\0')
+		how = agent_certificate(home, key, &own, error);
+	if (how != DONE || *key == '\0')
+		return how;
 	*has_secret = own.signs;
 	whole = base64_of(own.certificate);
 	minimal = base64_of(own.minimal);
@@ -494,9 +501,14 @@ check_key(struct checking *c)
 	g_autoptr(GError) error = NULL;
 	bool has_secret;
 
-	if (*text(c, "hotline.key") == '\0')
+	if (*text(c, "hotline.key") == '\0') {
 		fault(c, "hotline.key", "is empty; `ungcuuctl key generate` makes one");
-	else if (configuration_own_keys(c->options, &has_secret, &error) != DONE)
+		return;
+	}
+	enum outcome how = configuration_own_keys(c->options, &has_secret, &error);
+	if (how == LATER)
+		options_set(c->options, "run.later", "true");
+	if (how != DONE)
 		fault(c, "hotline.key", "%s", error->message);
 	else if (!has_secret)
 		fault(c, "hotline.key", "its secret key is not in %s", text(c, "keys.home"));

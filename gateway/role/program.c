@@ -64,6 +64,7 @@ run_program(const struct program *program, pid_t parent)
 	sigset_t none;
 
 	setpgid(0, 0);
+	FAULT("program.exec");
 	/* A change of uid clears the death signal, so it comes after it. */
 	if (!become(program->uid, program->gid) || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
 	    getppid() != parent || !place_descriptors(program))
@@ -106,7 +107,7 @@ left(gint64 deadline)
 	return (int)CLAMP(deadline - program_clock(), 0, G_MAXINT);
 }
 
-bool
+enum outcome
 program_reap(pid_t pid, gint64 deadline)
 {
 	int status = -1;
@@ -119,7 +120,9 @@ program_reap(pid_t pid, gint64 deadline)
 	kill(-pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	return ended.revents != 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	if (ended.revents == 0 || !WIFEXITED(status))
+		return LATER;
+	return WEXITSTATUS(status) == 0 ? DONE : NEVER;
 }
 
 /* Until its end, the deadline, or more than max. */
@@ -160,10 +163,12 @@ program_capture(struct program *program, gint64 ms, gsize max, GBytes **out, GEr
 	read_all(ends[0], text, max, deadline);
 	close(ends[0]);
 	bool is_whole = text->len <= max;
-	if (!program_reap(pid, is_whole ? deadline : 0))
-		return fail(error, NEVER, "%s failed, or did not end in time", program->path);
+	enum outcome how = program_reap(pid, is_whole ? deadline : 0);
 	if (!is_whole)
 		return fail(error, NEVER, "%s wrote more than it may", program->path);
+	if (how != DONE)
+		return fail(error, how, how == NEVER ? "%s failed" :
+			"%s was killed, or did not end in time", program->path);
 	*out = g_byte_array_free_to_bytes(g_steal_pointer(&text));
 	return DONE;
 }

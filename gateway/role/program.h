@@ -22,10 +22,11 @@ pid_t program_start(const struct program *);
 /* Milliseconds of the monotonic clock, for deadlines. */
 gint64 program_clock(void);
 /* Waits until the deadline for its end, then ends it; whatever is left of its group is killed
- * before it is reaped.  true: it exited with 0 in time. */
-bool program_reap(pid_t, gint64 deadline);
-/* What it writes to standard output; NEVER if it fails, takes longer than `ms` or writes more than
- * `max`. */
+ * before it is reaped.  DONE: it exited with 0; NEVER: with another code; LATER: killed, or not in
+ * time. */
+enum outcome program_reap(pid_t, gint64 deadline);
+/* What it writes to standard output; NEVER if it fails or writes more than `max`, LATER if it is
+ * killed or takes longer than `ms`. */
 enum outcome program_capture(struct program *, gint64 ms, gsize max, GBytes **out, GError **error);
 
 #endif

@@ -192,10 +192,11 @@ char **configuration_read(const char *file, struct options **out);
 /* The same for a user who may not read the files of secrets: they are left out. */
 char **configuration_read_public(const char *file, struct options **out);
 /* What needs more than the file: templates (read into "template.vi.T01"), hotline key present in keys.home,
- * certificates, own addresses as recipients, modes of secret files.  As above. */
+ * certificates, own addresses as recipients, modes of secret files.  As above; "run.later" is set where gpg was
+ * killed or too slow, which another start may mend. */
 char **configuration_check(struct options *, bool for_daemon);
 /* Our certificates (hotline.key, old_keys) out of keys.home into internal settings, and which old ones have lost
- * their secret part.  NEVER: hotline.key is set, and its certificate is not there. */
+ * their secret part.  NEVER: hotline.key is set, and its certificate is not there.  LATER: gpg was killed. */
 enum outcome configuration_own_keys(struct options *, bool *has_secret, GError **error);
 /* Changes a reload refuses, as lines "hotline.id: needs restart"; NULL: none. */
 char **configuration_restart_needed(const struct options *old, const struct options *now);

@@ -128,7 +128,7 @@ read_configuration(const char *file)
 		return options;
 	for (char **fault = faults; *fault; fault++)
 		fprintf(stderr, "%s\n", *fault);
-	exit(EX_CONFIG);
+	exit(options != NULL && options_text(options, "run.later") ? EX_TEMPFAIL : EX_CONFIG);
 }
 
 /* ---- before the first child ------------------------------------------------------------- */
