@@ -78,8 +78,9 @@ WORDS(ticket_state, TICKET, TICKET_STATE_LIST)
 #define PARTY_KIND_LIST(X) X(RESPONDER, "responder") X(AGENCY, "agency") X(ISP, "isp") X(AUTHORITY, "authority")
 #define WORDS_ENUM_PARTY(n, w) PARTY_##n,
 WORDS(party_kind, PARTY, PARTY_KIND_LIST)
-/* How a worker or the hub ended.  Counted ones blame the mail after two, unexplained after five. */
-#define DEATH_LIST(X) X(ORDERLY, "orderly") X(COUNTED, "counted") X(UNEXPLAINED, "unexplained")
+/* How a worker or the hub ended.  Counted ones blame the mail after two, unexplained after five; a hub whose store
+ * took nothing (disk full, read-only) blames none: what was under way is put off. */
+#define DEATH_LIST(X) X(ORDERLY, "orderly") X(COUNTED, "counted") X(UNEXPLAINED, "unexplained") X(STARVED, "starved")
 #define WORDS_ENUM_DEATH(n, w) DEATH_##n,
 WORDS(death, DEATH, DEATH_LIST)
 

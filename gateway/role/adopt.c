@@ -37,15 +37,13 @@ intake_cursors_forget(struct intake *box)
 	}
 }
 
-/* Its row is there already. */
+/* Its row is there already, and its blob is linked. */
 void
 intake_adopted(struct hub *hub, const struct intake *box, struct wanted *wanted, guint64 size,
 	const char *hex)
 {
 	struct mail *mail = mail_get(hub->store, wanted->known);
-	g_autoptr(GError) error = NULL;
 
-	hub_must(blob_link(hub->store, &wanted->blob, size, &error), &error, "spool");
 	mail->blob = wanted->blob.id;
 	mail->size = wanted->header_only ? wanted->size : size;
 	g_free(mail->sha256);

@@ -318,13 +318,30 @@ intake_listed(struct hub *hub, struct link *link, struct frame *frame)
 /* ---- taking -------------------------------------------------------------- */
 
 static void
+not_taken(struct intake *box, enum outcome outcome, const char *why)
+{
+	g_autofree char *quoted = log_quote(why);
+
+	log_event(LOG_WARNING, "not-taken", "mailbox=%s outcome=%s why=%s", box->name,
+		outcome_word(outcome), quoted);
+	box->failed = box->failed || outcome == LATER;
+}
+
+static void
 take_ask(struct hub *hub, struct intake *box, struct link *link)
 {
 	struct wanted *wanted = g_queue_pop_head(&box->wanted);
 	g_autoptr(GError) error = NULL;
 	GVariant *id, *key;
 
-	hub_must(blob_new(hub->store, &wanted->blob, &error), &error, "spool");
+	if (blob_new(hub->store, &wanted->blob, &error) != DONE) {
+		/* Nowhere to put a mail: the next poll finds it and the others where they are. */
+		not_taken(box, LATER, error->message);
+		wanted_free(wanted);
+		g_queue_clear_full(&box->wanted, wanted_free);
+		box->more = false;
+		return;
+	}
 	id = g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, wanted->blob.id.b, 16, 1);
 	key = g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, wanted->blob.key, 32, 1);
 	hub_request(hub, link, VERB_TAKE, g_variant_new("(sstb@ay@ay)",
@@ -374,12 +391,16 @@ mail_stored(struct hub *hub, struct intake *box, struct wanted *wanted, guint64 
 	g_autoptr(GError) error = NULL;
 	g_autofree char *text = NULL;
 
+	if (!wanted->adopts && !id_is_null(wanted->known) && put_back(hub, box, wanted, hex))
+		return;
+	if (blob_link(hub->store, &wanted->blob, size, &error) != DONE) {
+		not_taken(box, LATER, error->message);
+		return;
+	}
 	if (wanted->adopts) {
 		intake_adopted(hub, box, wanted, size, hex);
 		return;
 	}
-	if (!id_is_null(wanted->known) && put_back(hub, box, wanted, hex))
-		return;
 	struct mail mail = {
 		.id = id_new(), .mailbox = box->name, .identity = box->identity,
 		.uid = wanted->uid, .folder = (char *)wanted->folder,
@@ -389,7 +410,6 @@ mail_stored(struct hub *hub, struct intake *box, struct wanted *wanted, guint64 
 		.blob = wanted->blob.id, .sha256 = hex, .next_try = hub->now,
 	};
 
-	hub_must(blob_link(hub->store, &wanted->blob, size, &error), &error, "spool");
 	hub_must(mail_add(hub->store, &mail, &error), &error, "mail");
 	hub_journal(hub, (struct id){ { 0 } }, mail.id, "stored", wanted->header_only ?
 		"larger than policy.max_size: its header alone" : NULL);
@@ -427,10 +447,7 @@ intake_taken(struct hub *hub, struct link *link, struct frame *frame)
 	else if (is_limit)
 		oversize_header_next(box, g_steal_pointer(&wanted));
 	else
-		log_event(LOG_WARNING, "not-taken", "mailbox=%s outcome=%s", box->name,
-			outcome <= NEVER ? outcome_word((enum outcome)outcome) : "unknown");
-	if (outcome == LATER)
-		box->failed = true;
+		not_taken(box, outcome == NEVER ? NEVER : LATER, why);
 	if (wanted != NULL)
 		wanted_free(wanted);
 }

@@ -113,6 +113,8 @@ job_ended(struct hub *hub, struct mail *mail, enum death death, const char *stag
 		event = mail->deaths + 1 >= LIMIT_DEATHS ? MAIL_EVENT_LAST_DEATH : MAIL_EVENT_DEATH;
 	else if (death == DEATH_UNEXPLAINED)
 		event = alone ? MAIL_EVENT_LAST_DEATH : MAIL_EVENT_END;
+	else if (death == DEATH_STARVED)
+		event = MAIL_EVENT_LATER;
 	job_event(hub, mail, event, stage, cause);
 }
 
@@ -456,7 +458,7 @@ job_recover(struct hub *hub, enum death death)
 		if (mail->state == MAIL_DECIDING)
 			job_ended(hub, mail, death, "hub", "the hub ended in its decision");
 		else
-			job_ended(hub, mail, death == DEATH_ORDERLY ? death : DEATH_UNEXPLAINED,
+			job_ended(hub, mail, death == DEATH_COUNTED ? DEATH_UNEXPLAINED : death,
 				"mime", "the hub ended while the letter was open");
 	}
 }

@@ -174,6 +174,8 @@ out_ended(struct hub *hub, struct outgoing *row, enum death death, const char *c
 	else if (death == DEATH_UNEXPLAINED)
 		event = row->unexplained + 1 > LIMIT_UNEXPLAINED ? OUT_EVENT_LAST_DEATH :
 			OUT_EVENT_END;
+	else if (death == DEATH_STARVED)
+		event = OUT_EVENT_LATER;
 	out_event(hub, row, event, cause);
 }
 
@@ -527,7 +529,7 @@ outbox_recover(struct hub *hub, enum death death)
 	g_autoptr(GPtrArray) rows = outgoing_in_attempt(hub->store);
 
 	for (guint i = 0; i < rows->len; i++)
-		out_ended(hub, rows->pdata[i], death == DEATH_ORDERLY ? death : DEATH_UNEXPLAINED,
+		out_ended(hub, rows->pdata[i], death == DEATH_COUNTED ? DEATH_UNEXPLAINED : death,
 			"the hub ended meanwhile");
 }
 

@@ -236,6 +236,8 @@ slot_reaped(struct supervisor *sup, struct slot *slot, int wait_status)
 		g_free(cause);
 		cause = g_strdup(slot->ended_by_us);
 	}
+	if (slot->role == ROLE_HUB && code == EX_TEMPFAIL)
+		death = DEATH_STARVED;
 	log_event(death == DEATH_ORDERLY ? LOG_INFO : LOG_WARNING, "role-end",
 		"role=%s generation=%u pid=%d death=%s cause=\"%s\"", name, slot->generation,
 		(int)slot->pid, death_word(death), cause);

@@ -139,7 +139,8 @@ blob_new(struct store *store, struct blob *blob, GError **error)
 	if (!store->writer)
 		panic("store: blob_new by a reader");
 	blob->id = id_new();
-	blob->fd = openat(store->spool_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	blob->fd = FAULT_NOSPACE("blob.new.space") ? -1 :
+		openat(store->spool_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (blob->fd < 0)
 		return fail(error, LATER, "spool %s: %s", store->spool, g_strerror(errno));
 	random_bytes(blob->key, sizeof blob->key);
@@ -176,10 +177,8 @@ blob_link(struct store *store, struct blob *blob, guint64 size, GError **error)
 
 	turn_required(store, "blob_link");
 	FAULT("blob.link.before");
-	if (file_link(blob->fd, store->spool_fd, name) != 0) {
-		store->broken = true;
+	if (FAULT_NOSPACE("blob.link.space") || file_link(blob->fd, store->spool_fd, name) != 0)
 		return fail(error, LATER, "spool %s: link: %s", store->spool, g_strerror(errno));
-	}
 	FAULT("blob.link.after");
 	store->spool_moved = true;
 	return blob_record(store, blob, size, error);
@@ -207,9 +206,8 @@ blob_put(struct store *store, GBytes *bytes, struct id *out, GError **error)
 	sealer_free(sealer);
 	if (how == DONE)
 		how = blob_link(store, &blob, sealed, error);
-	else
-		store->broken = true;
-	*out = blob.id;
+	if (how == DONE)
+		*out = blob.id;
 	blob_clear(&blob);
 	return how;
 }

@@ -23,6 +23,7 @@ struct store {
 	bool writer;
 	bool in_turn;
 	bool broken;			/* a statement of this turn failed: no commit */
+	char *broken_why;		/* the first one */
 	bool head_moved;		/* the journal grew in this turn */
 	bool spool_moved;		/* a blob was linked and its directory is not synced yet */
 	bool scrub;			/* a key was dropped: take it out of the WAL too */

@@ -148,6 +148,16 @@ bind_sealed_text(struct query *query, const char *context, struct id row, const 
 
 /* ---- running -------------------------------------------------------------------------- */
 
+/* No commit any more.  The first reason is kept: who meets a later one asks why. */
+static enum outcome
+turn_broken(struct store *store, enum outcome how, GError **error)
+{
+	store->broken = true;
+	if (store->broken_why == NULL && error != NULL && *error != NULL)
+		store->broken_why = g_strdup((*error)->message);
+	return how;
+}
+
 enum outcome
 query_run(struct query *query, GError **error)
 {
@@ -156,15 +166,15 @@ query_run(struct query *query, GError **error)
 	turn_required(store, query->what);
 	if (store->broken || sqlite3_get_autocommit(store->db) != 0) {
 		store->broken = true;
-		return fail(error, LATER, "store %s: %s: an earlier statement of this turn failed",
-			store->database, query->what);
+		return fail(error, LATER, "store %s: %s: an earlier statement of this turn failed"
+			": %s", store->database, query->what,
+			store->broken_why != NULL ? store->broken_why : "rolled back");
 	}
 	if (query->code == SQLITE_OK)
 		query->code = sqlite3_step(query->statement);
 	if (query->code == SQLITE_DONE || query->code == SQLITE_ROW)
 		return DONE;
-	store->broken = true;
-	return store_failed(store, query->code, query->what, error);
+	return turn_broken(store, store_failed(store, query->code, query->what, error), error);
 }
 
 enum outcome
@@ -172,11 +182,9 @@ query_change(struct query *query, GError **error)
 {
 	enum outcome how = query_run(query, error);
 
-	if (how == DONE && sqlite3_changes(query->store->db) == 0) {
-		query->store->broken = true;
-		return fail(error, NEVER, "store %s: %s: no such row", query->store->database,
-			query->what);
-	}
+	if (how == DONE && sqlite3_changes(query->store->db) == 0)
+		return turn_broken(query->store, fail(error, NEVER, "store %s: %s: no such row",
+			query->store->database, query->what), error);
 	return how;
 }
 

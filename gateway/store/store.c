@@ -39,6 +39,7 @@ store_begin(struct store *store, GError **error)
 		return store_failed(store, code, "begin", error);
 	store->in_turn = true;
 	store->broken = store->head_moved = false;
+	g_clear_pointer(&store->broken_why, g_free);
 	store->changes = sqlite3_total_changes(store->db);
 	g_array_set_size(store->unlink, 0);
 	return DONE;
@@ -98,8 +99,8 @@ commit_prepare(struct store *store, GError **error)
 	enum outcome how = DONE;
 
 	if (store->broken)
-		return fail(error, LATER, "store %s: commit: a statement of this turn failed",
-			store->database);
+		return fail(error, LATER, "store %s: commit: a statement of this turn failed: %s",
+			store->database, store->broken_why != NULL ? store->broken_why : "?");
 	if (store->head_moved)
 		how = head_store(store, error);
 	if (how == DONE)
@@ -409,6 +410,7 @@ store_close(struct store *store)
 	if (store->spool_fd >= 0)
 		close(store->spool_fd);
 	g_array_unref(store->unlink);
+	g_free(store->broken_why);
 	g_free(store->database);
 	g_free(store->spool);
 	g_free(store->key_file);

@@ -101,7 +101,8 @@ void store_digest(const struct store *, const char *purpose, const void *, gsize
 struct blob { struct id id; int fd; guint8 key[32]; };	/* fd: O_TMPFILE in the spool */
 enum outcome blob_new(struct store *, struct blob *, GError **error);
 /* Links the written file under its id and records the wrapped key; call inside the turn, whose commit syncs
- * the directory once, before the COMMIT.  The row is what makes it exist: an unlinked or rowless file is swept. */
+ * the directory once, before the COMMIT.  The row is what makes it exist: an unlinked or rowless file is swept.
+ * LATER from a spool that is full or read-only: nothing was done, the turn can go on. */
 enum outcome blob_link(struct store *, struct blob *, guint64 size, GError **error);
 void blob_clear(struct blob *);			/* closes, wipes the key */
 enum outcome blob_put(struct store *, GBytes *, struct id *out, GError **error);	/* a new linked blob */
