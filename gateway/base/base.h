@@ -166,6 +166,7 @@ const struct jail_feature *jail_features(void);
 
 /* Milliseconds since 1970, UTC.  Hub, supervisor and ungcuuctl only: others get `now` in a request. */
 gint64 clock_now(void);
+gint64 clock_ticks(void);				/* ms of a clock that nobody sets */
 /* RFC 3339 in UTC, "2026-11-22T10:00:00Z"; g_free(). */
 char *clock_rfc3339(gint64 ms);
 /* Inverse; -1 if it is none. */

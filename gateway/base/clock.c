@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * clock: the time of day as milliseconds since 1970 in UTC, and as RFC 3339 text.  Only hub,
- * supervisor and ungcuuctl ask for it; all others get `now` in a request.  Refuses times before
+ * clock: the time of day as milliseconds since 1970 in UTC, and as RFC 3339 text; and ticks, which
+ * never jump, for how long something takes.  Only hub, supervisor and ungcuuctl ask for the time;
+ * all others get `now` in a request.  Refuses times before
  * 1970 and local time.
  */
 #include "base/base.h"
@@ -17,6 +18,12 @@ clock_now(void)
 	now += hook_clock_offset();
 #endif
 	return now;
+}
+
+gint64
+clock_ticks(void)
+{
+	return g_get_monotonic_time() / 1000;
 }
 
 char *

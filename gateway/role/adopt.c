@@ -75,7 +75,7 @@ intake_adopt(struct hub *hub, const char *mailbox, gint64 since, bool silent, in
 			text);
 		intake_adopt_read(hub, box);
 		intake_cursors_forget(box);
-		box->next_poll = hub->now;
+		box->next_poll = hub->ticks;
 		return g_strdup("{\"version\":1,\"adopted\":true}");
 	}
 	*exit_code = EX_DATAERR;

@@ -106,7 +106,7 @@ child_release(struct hub *hub, void *data)
 		fatal(EX_OSERR, "socketpair: %s", g_strerror(errno));
 	child->link = hub_link_new(hub, ROLE_LETTER, child->job, 0, pair[0]);
 	child->link->child = child;
-	child->link->deadline = hub->now + LIMIT_LETTER_WALL * 1000 + GRACE;
+	child->link->deadline = hub->ticks + LIMIT_LETTER_WALL * 1000 + GRACE;
 	if (peer_send(zygote->peer, VERB_SPAWN, g_variant_new("(u)", child->job), &pair[1], 1,
 		&error) != DONE ||
 	    peer_send(child->link->peer, child->request.verb, child->request.body,

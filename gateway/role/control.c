@@ -120,7 +120,7 @@ control_accept(struct hub *hub)
 		close(fd);
 		return;
 	}
-	hub_link_new(hub, ROLE_CONTROL, 0, 0, fd)->deadline = clock_now() + CLIENT_MS;
+	hub_link_new(hub, ROLE_CONTROL, 0, 0, fd)->deadline = clock_ticks() + CLIENT_MS;
 }
 
 /* ---- what may be asked --------------------------------------------------- */

@@ -20,6 +20,7 @@
 
 #define STOP_PATIENCE 20000		/* ms for mails under way at an orderly stop */
 #define WAIT_MAX 60000			/* ms the loop sleeps at most */
+#define CLOCK_BACK 5000			/* ms that are more than a clock kept by NTP steps */
 
 struct action {
 	hub_action *run;
@@ -110,7 +111,7 @@ stop_asked(struct hub *hub, struct link *supervisor, struct frame *frame)
 	(void)supervisor;
 	(void)frame;
 	hub->stopping = true;
-	hub->stop_deadline = hub->now + STOP_PATIENCE;
+	hub->stop_deadline = hub->ticks + STOP_PATIENCE;
 	intake_stop(hub);
 }
 
@@ -181,7 +182,7 @@ frame_handle(struct hub *hub, struct link *link, struct frame *frame)
 	if (peer_pending(link->peer) == 0)
 		link->deadline = -1;
 	else if (link->patience > 0)
-		link->deadline = hub->now + link->patience;
+		link->deadline = hub->ticks + link->patience;
 	for (guint i = 0; i < G_N_ELEMENTS(handlers); i++)
 		if ((int)handlers[i].verb == frame->verb) {
 			handlers[i].handle(hub, link, frame);
@@ -250,7 +251,7 @@ links_overdue(struct hub *hub)
 	for (guint i = 0; i < hub->links->len; i++) {
 		struct link *link = hub->links->pdata[i];
 
-		if (link->deadline < 0 || link->deadline > hub->now || link->closed ||
+		if (link->deadline < 0 || link->deadline > hub->ticks || link->closed ||
 		    link->dropped)
 			continue;
 		if (link->role == ROLE_CONTROL)		/* asks nothing, or does not hang up */
@@ -269,6 +270,25 @@ links_overdue(struct hub *hub)
 }
 
 /* ---- turns --------------------------------------------------------------- */
+
+/* A clock set back leaves what waits as far away as it was: by the times in the rows, a mail would
+ * wait until the clock is there again.  Set forward, all of it is due, which does no harm. */
+static void
+hub_look_at_clock(struct hub *hub)
+{
+	gint64 now = clock_now(), back = hub->now - now;
+	g_autofree char *why = NULL;
+	g_autoptr(GError) error = NULL;
+
+	hub->now = now;
+	if (back < CLOCK_BACK)
+		return;
+	hub_must(store_put_back(hub->store, back, &error), &error, "clock");
+	hub->appointed = MAX(0, hub->appointed - back);
+	why = g_strdup_printf("the clock was set back by %" G_GINT64_FORMAT " s", back / 1000);
+	hub_journal(hub, (struct id){ { 0 } }, (struct id){ { 0 } }, "clock-back", why);
+	log_event(LOG_WARNING, "clock-back", "seconds=%" G_GINT64_FORMAT, back / 1000);
+}
 
 /* Due now and not waiting for its time; what only waits for a worker is due all the same. */
 static bool
@@ -292,7 +312,7 @@ work_is_under_way(struct hub *hub)
 static void
 turn_finish(struct hub *hub)
 {
-	bool out_of_patience = hub->stopping && hub->now >= hub->stop_deadline;
+	bool out_of_patience = hub->stopping && hub->ticks >= hub->stop_deadline;
 	guint32 code = 0;
 
 	if (hub->finished || !(hub->once || hub->stopping))
@@ -331,10 +351,11 @@ turn(struct hub *hub, const struct pollfd *ready, guint n_ready)
 {
 	g_autoptr(GError) error = NULL;
 
-	hub->now = clock_now();
+	hub->ticks = clock_ticks();
 	hub->again = false;
 	FAULT("hub.turn.before");
 	hub_must(store_begin(hub->store, &error), &error, "begin");
+	hub_look_at_clock(hub);
 	for (guint i = 0; i < n_ready; i++)
 		if (ready[i].revents != 0)
 			for (guint j = 0; j < hub->links->len; j++) {
@@ -360,19 +381,22 @@ static int
 turn_wait(struct hub *hub)
 {
 	/* What is due and waits for a worker is woken by that worker's frame, not by the time. */
-	gint64 times[] = {
-		intake_next(hub),
+	gint64 ticks = clock_ticks(), to_ticks = ticks - clock_now(), next = ticks + WAIT_MAX;
+	const gint64 times[] = {
 		hub->mail_blocked ? -1 : mail_next_due(hub->store),
 		hub->out_blocked ? -1 : waiting_next(hub),
-		hub->stopping ? hub->stop_deadline : -1,
 	};
-	gint64 now = clock_now(), next = now + WAIT_MAX;
+	gint64 poll = intake_next(hub);
 
 	if (hub->again)
 		return 0;
 	for (guint i = 0; i < G_N_ELEMENTS(times); i++)
-		if (times[i] >= 0 && times[i] < next)
-			next = times[i];
+		if (times[i] >= 0 && times[i] + to_ticks < next)
+			next = times[i] + to_ticks;
+	if (poll >= 0 && poll < next)
+		next = poll;
+	if (hub->stopping && hub->stop_deadline < next)
+		next = hub->stop_deadline;
 	for (guint i = 0; i < hub->links->len; i++) {
 		const struct link *link = hub->links->pdata[i];
 
@@ -380,7 +404,7 @@ turn_wait(struct hub *hub)
 		    (peer_pending(link->peer) > 0 || link->role == ROLE_CONTROL))
 			next = link->deadline;
 	}
-	return next <= now ? 0 : (int)(next - now);
+	return next <= ticks ? 0 : (int)(next - ticks);
 }
 
 static void
@@ -439,8 +463,10 @@ store_start(struct hub *hub)
 
 	if (outcome != DONE)
 		fatal(outcome == LATER ? EX_TEMPFAIL : EX_CONFIG, "store: %s", error->message);
-	hub->now = clock_now();
+	hub->ticks = clock_ticks();
+	hub->now = journal_latest(hub->store);
 	hub_must(store_begin(hub->store, &error), &error, "begin");
+	hub_look_at_clock(hub);
 	blob_sweep(hub->store);
 	directory_open(hub);
 	job_recover(hub, last_death(hub));

@@ -65,7 +65,7 @@ struct link {
 	enum role role;			/* of the other side */
 	guint index, generation;
 	struct peer *peer;
-	gint64 deadline;		/* of what it was asked, ms; -1: nothing asked */
+	gint64 deadline;		/* of what it was asked, ticks; -1: nothing asked */
 	gint64 patience;		/* with each answer of the last request's kind, ms */
 	bool closed;			/* hung up; its GONE is still to come */
 	bool dropped;			/* to be freed after this turn */
@@ -91,7 +91,8 @@ struct hub {
 	struct link *supervisor;
 	int control_fd;
 	GArray *actions;		/* what the turn's commit releases */
-	gint64 now;			/* of this turn, ms */
+	gint64 now;			/* of this turn, ms: for rows and people; it may be set */
+	gint64 ticks;			/* of this turn, ms, never set: for deadlines and polls */
 	guint next_job;
 	guint letters;			/* of this zygote */
 	GPtrArray *children;		/* struct child under way */
@@ -99,7 +100,7 @@ struct hub {
 	GPtrArray *mail_jobs;		/* struct mail_job: letters being opened */
 	GPtrArray *out_jobs;		/* struct out_job */
 	bool once, stopping, finished, again;
-	gint64 stop_deadline;
+	gint64 stop_deadline;		/* ticks */
 	gint64 began;			/* of this ungcuud, ms; an earlier hub may have been */
 	bool trouble;			/* held or failed in this run: exit 1 */
 	bool solo;			/* a mail is being retried alone */

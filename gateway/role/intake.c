@@ -112,7 +112,7 @@ poll_ended(struct hub *hub, struct intake *box)
 	box->row->last_good = hub->now;
 	box->row->floor = -1;
 	box->backoff = 0;
-	box->next_poll = hub->now + box->interval;
+	box->next_poll = hub->ticks + box->interval;
 	row_put(hub, box);
 	hub->again = true;		/* there is more to ask of an idle server */
 }
@@ -130,7 +130,7 @@ intake_failed(struct hub *hub, struct intake *box, const char *why)
 	box->phase = PHASE_IDLE;
 	box->polls++;
 	box->backoff = box->backoff == 0 ? 1000 : MIN(box->backoff * 2, BACKOFF_MAX);
-	box->next_poll = hub->now + MIN(box->backoff, MAX(box->interval, 1000));
+	box->next_poll = hub->ticks + MIN(box->backoff, MAX(box->interval, 1000));
 	g_free(box->row->error);
 	box->row->error = g_strdup(why);
 	row_put(hub, box);
@@ -457,7 +457,7 @@ intake_taken(struct hub *hub, struct link *link, struct frame *frame)
 static void
 step_idle(struct hub *hub, struct intake *box, struct link *link)
 {
-	if (!hub->stopping && box->next_poll <= hub->now && !(hub->once && box->polls > 0))
+	if (!hub->stopping && box->next_poll <= hub->ticks && !(hub->once && box->polls > 0))
 		poll_begin(hub, box, link);
 	else if (box->polls > 0) {
 		room_ask(hub, box, link);

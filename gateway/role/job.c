@@ -25,7 +25,7 @@ struct mail_job {
 	struct id mail;
 	struct opening *opening;
 	bool waits;			/* to ask, for somebody who is free */
-	gint64 since;			/* it waits, ms */
+	gint64 since;			/* it waits, ticks */
 	guint keys;			/* index of the keys worker asked, + 1; 0: none */
 	bool stale;			/* the row was taken back: ignore the answer */
 };
@@ -194,7 +194,7 @@ opening_answered(struct hub *hub, struct mail_job *job, GVariant *body, const ch
 		opening_drop(hub, job, mail);
 	} else {
 		job->waits = hub->again = true;
-		job->since = hub->now;
+		job->since = hub->ticks;
 	}
 	mail_free(mail);
 }
@@ -371,7 +371,7 @@ openings_work(struct hub *hub)
 		if (hub->stopping)
 			opening_give_up(hub, job, MAIL_EVENT_REFUND, NULL);
 		else if (!hub_has_keys(hub) && job->opening->step == OPENING_KEYS &&
-		    hub->now - job->since > PATIENCE_MS)
+		    hub->ticks - job->since > PATIENCE_MS)
 			opening_give_up(hub, job, MAIL_EVENT_LATER, "no keys process");
 		else
 			opening_continue(hub, job);

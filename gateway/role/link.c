@@ -40,7 +40,7 @@ request_send(struct hub *hub, void *data)
 		request->link->closed = !request->link->unsent;
 		hub->again = true;
 	}
-	request->link->deadline = hub->now + (request->link->unsent ? 0 : request->deadline);
+	request->link->deadline = hub->ticks + (request->link->unsent ? 0 : request->deadline);
 	request->link->patience = request->deadline;
 	g_variant_unref(request->body);
 	for (guint i = 0; i < request->n_fds; i++)
@@ -151,7 +151,7 @@ hub_ask_keys(struct hub *hub, struct link *keys, struct question *question)
 
 	hub_request(hub, keys, question->verb, question->body, question->fds, question->n_fds,
 		patience);
-	keys->deadline = hub->now + patience;	/* busy now, though it is sent after the commit */
+	keys->deadline = hub->ticks + patience;	/* busy now, though it is sent after the commit */
 	question_clear(question);
 }
 

@@ -402,7 +402,8 @@ static bool
 has_budget(struct hub *hub, gint64 window, guint64 most)
 {
 	return most == 0 ||
-		outgoing_sent_since(hub->store, hub->now - window) + under_way(hub) < most;
+		outgoing_sent_since(hub->store, hub->now - window, hub->now) +
+		under_way(hub) < most;
 }
 
 /* Receipts leave part of the day to what has a deadline: a flood of reports must not use it up. */

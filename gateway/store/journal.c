@@ -157,6 +157,15 @@ journal_add(struct store *store, gint64 at, struct id ticket, struct id mail, co
 	return how;
 }
 
+gint64
+journal_latest(struct store *store)
+{
+	g_auto(query_auto) q = query_new(store, "journal_latest",
+		"SELECT at FROM journal ORDER BY seq DESC LIMIT 1");
+
+	return query_row(&q) ? column_int(&q, 0) : 0;
+}
+
 enum outcome
 journal_erase_payload(struct store *store, gint64 seq, GError **error)
 {

@@ -6,4 +6,4 @@ gateway_store_libstore_a_SOURCES = \
 	gateway/store/column.c gateway/store/blob.c gateway/store/mailboxes.c gateway/store/mails.c \
 	gateway/store/letters.c gateway/store/tickets.c gateway/store/threads.c \
 	gateway/store/outbox.c gateway/store/journal.c gateway/store/certificates.c \
-	gateway/store/pins.c
+	gateway/store/pins.c gateway/store/waits.c

@@ -271,12 +271,13 @@ outgoing_last(struct store *store, struct id ticket, const char *template)
 }
 
 guint64
-outgoing_sent_since(struct store *store, gint64 ms)
+outgoing_sent_since(struct store *store, gint64 from, gint64 now)
 {
 	g_auto(query_auto) q = query_new(store, "outgoing_sent_since",
-		"SELECT count(*) FROM outgoing WHERE sent > 0 AND sent >= ?");
+		"SELECT count(*) FROM outgoing WHERE sent > 0 AND sent BETWEEN ? AND ?");
 
-	bind_int(&q, ms);
+	bind_int(&q, from);
+	bind_int(&q, now);
 	return query_row(&q) ? (guint64)column_int(&q, 0) : 0;
 }
 

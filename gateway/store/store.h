@@ -92,6 +92,8 @@ enum outcome store_commit(struct store *, GError **error); void store_rollback(s
 /* What the hub has to remember from one start to the next; sealed.  NULL: nothing yet; g_free(). */
 enum outcome store_note_put(struct store *, const char *name, const char *text, GError **error);
 char *store_note(struct store *, const char *name);
+/* waits.c: the clock was set back: each next-try time by so much, too. */
+enum outcome store_put_back(struct store *, gint64 ms, GError **error);
 /* Keyed digest for looking things up ("address", "message-id", "thread", "identity", "own"). */
 void store_digest(const struct store *, const char *purpose, const void *, gsize,
 	guint8 out[DIGEST_SIZE]);
@@ -190,7 +192,8 @@ bool outgoing_by_message_id(struct store *, const char *message_id, struct id *o
 /* Latest creation time of this template for this ticket; -1. */
 gint64 outgoing_last(struct store *, struct id ticket, const char *template);
 /* Mails of these states. */
-guint64 outgoing_count(struct store *, enum out_state); guint64 outgoing_sent_since(struct store *, gint64 ms);
+guint64 outgoing_count(struct store *, enum out_state);
+guint64 outgoing_sent_since(struct store *, gint64 from, gint64 now);	/* ms */
 gint64 outgoing_oldest(struct store *);			/* created of the oldest not final; -1 */
 
 /* ---- journal.c: rows chained by HMAC over digests of payloads kept apart -------------- */
@@ -201,6 +204,7 @@ enum outcome journal_add(struct store *, gint64 at, struct id ticket, struct id 
 /* Of a ticket and its mails, or of one mail, in order. */
 GPtrArray *journal_of(struct store *, struct id ticket_or_mail);
 struct journal_check { gint64 rows; char *head; bool ok; gint64 first_bad; char *what; };
+gint64 journal_latest(struct store *);		/* time of the last row, ms; 0: there is none */
 void journal_verify(struct store *, struct journal_check *);	/* g_free(head), g_free(what) */
 enum outcome journal_erase_payload(struct store *, gint64 seq, GError **error);
 
