@@ -166,7 +166,7 @@ const struct jail_feature *jail_features(void);
 
 /* Milliseconds since 1970, UTC.  Hub, supervisor and ungcuuctl only: others get `now` in a request. */
 gint64 clock_now(void);
-gint64 clock_ticks(void);				/* ms of a clock that nobody sets */
+gint64 clock_ticks(void);			/* ms of a clock that nobody sets */
 /* RFC 3339 in UTC, "2026-11-22T10:00:00Z"; g_free(). */
 char *clock_rfc3339(gint64 ms);
 /* Inverse; -1 if it is none. */
@@ -176,21 +176,21 @@ gint64 clock_parse_rfc3339(const char *);
 
 #ifdef UNGCUU_TEST_HOOKS
 /* Reads the descriptor named by the environment variable UNGCUU_HOOKS (a file of lines
- * `clock=+MS`, `seal=off`, `patience=SECONDS` of a key operation, `fault=NAME ROLE ACTION [NTH]`;
- * ACTION: kill abort stall nospace).
- * It is read again at each call; a fault that fires erases its line first. */
+ * `clock=+MS`, `seal=off`, `patience=SECONDS` of a key operation, `fault=NAME ROLE ACTION [NTH]`; ACTION: kill
+ * abort stall nospace).  It is read again at each call; a fault that fires erases its line first. */
 void fault_point(const char *name);	/* acts as told, or returns */
 bool fault_nospace(const char *name);	/* true: behave as if the disk were full here */
-bool hook_sealing_off(void);
-gint64 hook_clock_offset(void);
-guint hook_patience(guint seconds);
+void fault_point_of(const char *name, const char *what);	/* fires as NAME and as NAME.WHAT */
+bool hook_sealing_off(void); gint64 hook_clock_offset(void); guint hook_patience(guint seconds);
 void hook_role(const char *role);	/* called by log_open() */
 const char *const *fault_names(void);	/* "NAME ROLE", NULL at the end; others panic() */
 #define FAULT(name) fault_point(name)
+#define FAULT_OF(name, what) fault_point_of(name, what)
 #define FAULT_NOSPACE(name) fault_nospace(name)
 #define HOOK_PATIENCE(seconds) hook_patience(seconds)
 #else
 #define FAULT(name) ((void)0)
+#define FAULT_OF(name, what) ((void)0)
 #define FAULT_NOSPACE(name) (false)
 #define HOOK_PATIENCE(seconds) (seconds)
 #endif

@@ -39,9 +39,11 @@ write_temporary(const struct writing *writing, int dir, const char *name)
 
 	if (fd < 0)
 		return false;
-	bool good = write_all(fd, writing->data, writing->size) && fchmod(fd, writing->mode) == 0 &&
-		fsync(fd) == 0;
+	bool good = write_all(fd, writing->data, writing->size) && fchmod(fd, writing->mode) == 0;
+	FAULT("file.sync.before");
+	good = good && fsync(fd) == 0;
 	int saved = errno;
+	FAULT("file.sync.after");
 	close(fd);
 	errno = saved;
 	return good;
@@ -57,6 +59,7 @@ write_in(const struct writing *writing, int dir, bool replace)
 		linkat(dir, name, dir, writing->base, 0)) == 0;
 	int saved = errno;
 
+	FAULT("file.link.after");
 	if (!good || !replace)
 		(void)unlinkat(dir, name, 0);
 	if (good && fsync(dir) != 0)

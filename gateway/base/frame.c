@@ -216,10 +216,10 @@ peer_send(struct peer *peer, int index, GVariant *body, const int *fds, guint n_
 	struct iovec parts[] = { { &header, sizeof header }, { data, size } };
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = size > 0 ? 2 : 1 };
 	message_attach(&message, &control, fds, n_fds);
-	FAULT("frame.send.before");
+	FAULT_OF("frame.send.before", verb->name);
 	if (send_datagram(peer, &message, error) != DONE)
 		return LATER;
-	FAULT("frame.send.after");
+	FAULT_OF("frame.send.after", verb->name);
 	if (peer->due[index].is_request) {
 		peer->due[index].from_other++;
 		peer->pending++;
@@ -334,13 +334,14 @@ receive_one(struct peer *peer, struct frame *frame, GError **error)
 		return PEER_VIOLATION;
 	}
 	const struct verb *verb = &peer->verbs[frame->verb];
+	FAULT_OF("frame.receive.before", verb->name);
 	if (verb->answers >= 0) {
 		peer->due[verb->answers].from_other--;
 		peer->pending--;
 	}
 	if (peer->due[frame->verb].is_request)
 		peer->due[frame->verb].from_us++;
-	FAULT("frame.receive.after");
+	FAULT_OF("frame.receive.after", verb->name);
 	return RECEIVED;
 }
 

@@ -20,15 +20,20 @@
 
 #define HOOKS_MAX	16384	/* bytes of the file */
 
-/* Each fault point, and the role that passes it on the way of one report (`ungcuud --fault list`).
- * Names ending in ".space" are asked by FAULT_NOSPACE(). */
+/* Each fault point, and the role that passes it on the way of one report (`ungcuud --fault list`,
+ * which adds each verb to the first four).  Names ending in ".space" are asked by
+ * FAULT_NOSPACE(). */
 static const char *const points[] = {
-	"frame.send.before hub", "frame.send.after hub", "frame.receive.after hub",
+	"frame.send.before hub", "frame.send.after hub",
+	"frame.receive.before hub", "frame.receive.after hub",
+	"file.sync.before hub", "file.sync.after hub", "file.link.after hub",
 	"seal.space fetch", "seal.sync.before fetch", "seal.sync.after fetch",
 	"maildir.settle.before fetch", "maildir.settle.after fetch",
+	"schema.commit.before hub", "schema.commit.after hub",
 	"store.commit.before hub", "store.commit.after hub",
 	"blob.new.space hub", "blob.link.space hub",
 	"blob.link.before hub", "blob.link.after hub",
+	"spool.sync.before hub", "spool.sync.after hub",
 	"hub.decide.before hub", "hub.decide.after hub",
 	"hub.turn.before hub", "hub.turn.after hub",
 	"letter.parse letter", "keys.sign keys",
@@ -36,6 +41,12 @@ static const char *const points[] = {
 	"program.exec supervisor",
 	"maildir.deliver.space submit", "maildir.deliver.before submit",
 	"maildir.deliver.after submit",
+	"maildir.write.before submit", "maildir.write.after submit",
+	"maildir.sync.before submit", "maildir.sync.after submit",
+	"imap.list.before fetch", "imap.list.after fetch",
+	"imap.take.before fetch", "imap.take.after fetch",
+	"imap.move.before fetch", "imap.move.after fetch",
+	"smtp.begin submit", "smtp.text.before submit", "smtp.text.after submit",
 	NULL,
 };
 
@@ -174,8 +185,6 @@ fault_take(const char *name, bool nospace)
 	char text[HOOKS_MAX + 1];
 	char *line = NULL;
 
-	if (!is_point(name))
-		panic("hooks: no such fault: %s", name);
 	if (!hooks_read(text))
 		return -1;
 	while ((line = hooks_line(text, line, "fault="))) {
@@ -195,8 +204,8 @@ fault_take(const char *name, bool nospace)
 	return -1;
 }
 
-void
-fault_point(const char *name)
+static void
+fault_act(const char *name)
 {
 	int row = fault_take(name, false);
 
@@ -206,9 +215,34 @@ fault_point(const char *name)
 	actions[row].act();
 }
 
+static void
+must_be_point(const char *name)
+{
+	if (!is_point(name))
+		panic("hooks: no such fault: %s", name);
+}
+
+void
+fault_point(const char *name)
+{
+	must_be_point(name);
+	fault_act(name);
+}
+
+void
+fault_point_of(const char *name, const char *what)
+{
+	char full[64];
+
+	fault_point(name);
+	(void)snprintf(full, sizeof full, "%s.%s", name, what);
+	fault_act(full);
+}
+
 bool
 fault_nospace(const char *name)
 {
+	must_be_point(name);
 	return fault_take(name, true) >= 0;
 }
 #else

@@ -78,6 +78,14 @@ say_and_exit(FILE *to, const char *text, int code)
 }
 
 #ifdef UNGCUU_TEST_HOOKS
+static void
+list_frames(const char *when, const struct verb *verb, unsigned roles)
+{
+	for (const struct role_row *row = roles_table; row->name; row++)
+		if (roles & row->role)
+			printf("frame.%s.%s %s\n", when, verb->name, row->name);
+}
+
 G_NORETURN static void
 list_faults(const char *word)
 {
@@ -85,6 +93,12 @@ list_faults(const char *word)
 		say_and_exit(stderr, usage, EX_USAGE);
 	for (const char *const *name = fault_names(); *name; name++)
 		puts(*name);
+	for (guint i = 0; i < N_VERBS; i++) {
+		list_frames("send.before", &verbs_table[i], verbs_table[i].from);
+		list_frames("send.after", &verbs_table[i], verbs_table[i].from);
+		list_frames("receive.before", &verbs_table[i], verbs_table[i].to);
+		list_frames("receive.after", &verbs_table[i], verbs_table[i].to);
+	}
 	exit(EX_OK);
 }
 #endif

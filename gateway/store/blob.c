@@ -104,8 +104,10 @@ spool_settle(struct store *store, GError **error)
 {
 	if (!store->spool_moved)
 		return DONE;
+	FAULT("spool.sync.before");
 	if (fsync(store->spool_fd) != 0)
 		return fail(error, LATER, "spool %s: %s", store->spool, g_strerror(errno));
+	FAULT("spool.sync.after");
 	store->spool_moved = false;
 	return DONE;
 }

@@ -252,7 +252,10 @@ migrate(struct store *store, int version, const char *sql, GError **error)
 		store_rollback(store);
 		return how;
 	}
-	return turn_end(store, error);
+	FAULT("schema.commit.before");
+	how = turn_end(store, error);
+	FAULT("schema.commit.after");
+	return how;
 }
 
 enum outcome

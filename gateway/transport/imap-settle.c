@@ -190,7 +190,9 @@ to_done(struct chunk *chunk, const struct way *way, GError **error)
 	if (!set)
 		return DONE;
 	session = imap_begin(imap, chunk->mails->len * ANSWER_BYTES);
+	FAULT("imap.move.before");
 	said = way->command(session, set, name);
+	FAULT("imap.move.after");
 	mailimap_set_free(set);
 	how = imap_end(imap, said, way->name, error);
 	return how == DONE ? take_codes(chunk, session, error) : how;

@@ -146,7 +146,9 @@ fetch_one(struct account *account, guint32 uid, guint64 bytes, struct taking *ta
 
 	if (taking)
 		mailimap_set_msg_body_handler(session, take_piece, taking);
+	FAULT("imap.take.before");
 	said = mailimap_uid_fetch(session, set, type, &list);
+	FAULT("imap.take.after");
 	mailimap_set_msg_body_handler(session, NULL, NULL);
 	mailimap_set_free(set);
 	mailimap_fetch_type_free(type);

@@ -30,9 +30,11 @@ failed(GError **error, const char *what, const char *name)
 static enum outcome
 sync_directory(int fd, const char *name, GError **error)
 {
-	if (fsync(fd) == 0)
-		return DONE;
-	return failed(error, "cannot sync directory of", name);
+	FAULT("maildir.sync.before");
+	if (fsync(fd) != 0)
+		return failed(error, "cannot sync directory of", name);
+	FAULT("maildir.sync.after");
+	return DONE;
 }
 
 /* ---- making ------------------------------------------------------------------------ */
@@ -339,8 +341,11 @@ write_temporary(int tmp, const char *name, const void *data, gsize size, GError 
 		return failed(error, "cannot write", name);
 
 	bool full = FAULT_NOSPACE("maildir.deliver.space");
-	bool written = !full && write_all(fd, data, size) && fsync(fd) == 0;
+	bool written = !full && write_all(fd, data, size);
+	FAULT("maildir.write.before");
+	written = written && fsync(fd) == 0;
 	int number = full ? ENOSPC : errno;
+	FAULT("maildir.write.after");
 
 	if (close(fd) < 0 && written) {
 		number = errno;

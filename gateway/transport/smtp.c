@@ -222,13 +222,16 @@ transact(struct session *session, const struct parcel *parcel, GBytes *mail, GEr
 	if (session->size && size > session->size)
 		return fail(error, NEVER, "message size: %" G_GSIZE_FORMAT " bytes, the server "
 			"takes %" G_GUINT64_FORMAT, size, session->size);
+	FAULT("smtp.begin");
 	how = session_say(session, SMTP_SENDER, 250, sender, error);
 	if (how == DONE)
 		how = session_say(session, SMTP_RECIPIENT, 250, recipient, error);
 	if (how == DONE)
 		how = session_say(session, SMTP_DATA, 354, "DATA", error);
+	FAULT("smtp.text.before");
 	if (how == DONE)
 		how = session_say_text(session, data, size, error);
+	FAULT("smtp.text.after");
 	return say_hint(session, parcel, how, error);
 }
 

@@ -252,7 +252,9 @@ account_items(struct account *account, guint32 first, guint32 last, GArray *out,
 	struct mailimap_fetch_type *type = what_to_fetch(true, SECTION_NONE);
 	clist *list = NULL;
 	guint64 bytes = (guint64) (last - first + 1) * ITEM_BYTES;
+	FAULT("imap.list.before");
 	int said = mailimap_fetch(imap_begin(account->imap, bytes), set, type, &list);
+	FAULT("imap.list.after");
 
 	mailimap_set_free(set);
 	mailimap_fetch_type_free(type);

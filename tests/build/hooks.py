@@ -5,7 +5,7 @@
 
 from binary import BUILD, PROGRAMS, defined, done, ok, skip
 
-FUNCTIONS = {"fault_point", "fault_nospace", "fault_names", "hook_sealing_off", "hook_clock_offset",
+FUNCTIONS = {"fault_point", "fault_point_of", "fault_nospace", "fault_names", "hook_sealing_off", "hook_clock_offset",
 	"hook_role"}
 VARIABLE = b"UNGCUU_HOOKS"
 # a function every program with hooks must hold, and where the others must be
