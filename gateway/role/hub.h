@@ -109,6 +109,7 @@ struct hub {
 	guint rest_tries;		/* in a row that found the way out shut */
 	char *rest_why;
 	bool held_changed;		/* an outgoing mail was held, or is no more */
+	bool newest_out;		/* whose turn it is of what leaves */
 	gint64 appointed;		/* latest time an answer of this run is planned for, ms */
 };
 
@@ -161,6 +162,11 @@ void child_ended(struct hub *, struct link *zygote, struct frame *);
 void child_broken(struct hub *, struct child *, const char *why);	/* broke the frame rules */
 void child_zygote_gone(struct hub *, bool ours);
 GPtrArray *child_list_new(void);
+
+/* ---- fair.c -------------------------------------------------------------- */
+
+/* What is due of the outgoing mails of this state (-1: any): the oldest and the newest by turns. */
+GPtrArray *fair_due(struct hub *, int state);
 
 /* ---- intake.c ------------------------------------------------------------ */
 

@@ -41,6 +41,7 @@ ungcuu_hub_SOURCES = \
 	gateway/role/settle.c \
 	gateway/role/adopt.c gateway/role/idle.c gateway/role/oversize.c gateway/role/room.c \
 	gateway/role/job.c \
+	gateway/role/fair.c \
 	gateway/role/decide.c \
 	gateway/role/outbox.h \
 	gateway/role/outbox.c \

@@ -487,8 +487,10 @@ rows_try(struct hub *hub)
 			hub->out_blocked = true;
 			break;
 		}
-		if (row_try(hub, rows->pdata[i]))
-			rows->pdata[i] = NULL;
+		if (!row_try(hub, rows->pdata[i]))
+			continue;
+		rows->pdata[i] = NULL;
+		hub->newest_out = !hub->newest_out;
 	}
 }
 

@@ -120,8 +120,7 @@ waiting_next(const struct hub *hub)
 GPtrArray *
 waiting_due(struct hub *hub)
 {
-	return outgoing_due(hub->store, waiting_rests(hub) ? (int)OUT_PLANNED : -1, hub->now,
-		LIMIT_TURN);
+	return fair_due(hub, waiting_rests(hub) ? (int)OUT_PLANNED : -1);
 }
 
 /* ---- given up ------------------------------------------------------------------------------ */

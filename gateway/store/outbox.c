@@ -142,16 +142,18 @@ outgoing_by_message_id(struct store *store, const char *message_id, struct id *o
 
 /* ---- what waits ----------------------------------------------------------------------- */
 
+#define DUE SELECT "WHERE next_try >= 0 AND in_attempt = 0 AND next_try <= ?1"
+#define DUE_STATE SELECT "WHERE state = ?3 AND next_try >= 0 AND in_attempt = 0 AND next_try <= ?1"
+#define OLDEST " ORDER BY next_try, seq LIMIT ?2"
+#define NEWEST " ORDER BY next_try DESC, seq DESC LIMIT ?2"
+
 GPtrArray *
-outgoing_due(struct store *store, int state, gint64 now, guint limit)
+outgoing_due(struct store *store, int state, bool newest, gint64 now, guint limit)
 {
-	g_auto(query_auto) q = state < 0 ?
-		query_new(store, "outgoing_due", SELECT
-			"WHERE next_try >= 0 AND in_attempt = 0 AND next_try <= ?1"
-			" ORDER BY next_try, seq LIMIT ?2") :
-		query_new(store, "outgoing_due_state", SELECT
-			"WHERE state = ?3 AND next_try >= 0 AND in_attempt = 0 AND next_try <= ?1"
-			" ORDER BY next_try, seq LIMIT ?2");
+	static const char *const texts[2][2] = {
+		{ DUE OLDEST, DUE NEWEST }, { DUE_STATE OLDEST, DUE_STATE NEWEST },
+	};
+	g_auto(query_auto) q = query_new(store, "outgoing_due", texts[state >= 0][newest]);
 
 	bind_int(&q, now);
 	bind_int(&q, limit);

@@ -178,8 +178,8 @@ bool thread_has_address(struct store *, struct id ticket, const char *address);
 enum outcome outgoing_add(struct store *, const struct outgoing *, GError **error);
 enum outcome outgoing_put(struct store *, const struct outgoing *, GError **error);
 struct outgoing *outgoing_get(struct store *, struct id);
-/* Not in_attempt, oldest first; state -1: any. */
-GPtrArray *outgoing_due(struct store *, int state, gint64 now, guint limit);
+/* Not in_attempt, oldest or newest first; state -1: any. */
+GPtrArray *outgoing_due(struct store *, int state, bool newest, gint64 now, guint limit);
 gint64 outgoing_next_due(struct store *, int state);
 /* Finished, not in_attempt, and waiting since before. */
 GPtrArray *outgoing_waiting_since(struct store *, gint64 before, guint limit);

@@ -392,12 +392,12 @@ test_indexes(void)
 	ticket_free(ticket_by_number(s.store, "x"));
 	ticket_free(ticket_by_receipt_code(s.store, "0000"));
 	g_ptr_array_unref(journal_of(s.store, id_new()));
-	g_ptr_array_unref(outgoing_due(s.store, -1, 1, 1));
+	g_ptr_array_unref(outgoing_due(s.store, -1, false, 1, 1));
 	g_ptr_array_unref(outgoing_of_ticket(s.store, id_new()));
 	g_ptr_array_unref(outgoing_in_attempt(s.store));
 	outgoing_next_due(s.store, -1);
 	outgoing_next_due(s.store, OUT_PLANNED);
-	g_ptr_array_unref(outgoing_due(s.store, OUT_PLANNED, 1, 1));
+	g_ptr_array_unref(outgoing_due(s.store, OUT_PLANNED, true, 1, 1));
 	g_ptr_array_unref(outgoing_waiting_since(s.store, 1, 1));
 	g_ptr_array_unref(outgoing_reported(s.store, FATE_FAILED, 1, 1));
 	outgoing_oldest(s.store);

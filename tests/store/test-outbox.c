@@ -159,8 +159,8 @@ test_since_and_reports(void)
 	g_assert_cmpuint(len_freed(outgoing_waiting_since(s.store, 9, 9)), ==, 0);
 	g_assert_cmpuint(len_freed(outgoing_waiting_since(s.store, 10, 9)), ==, 1);
 	g_assert_cmpuint(len_freed(outgoing_waiting_since(s.store, 20, 9)), ==, 2);
-	g_assert_cmpuint(len_freed(outgoing_due(s.store, OUT_PLANNED, 60, 9)), ==, 1);
-	g_assert_cmpuint(len_freed(outgoing_due(s.store, -1, 60, 9)), ==, 3);
+	g_assert_cmpuint(len_freed(outgoing_due(s.store, OUT_PLANNED, false, 60, 9)), ==, 1);
+	g_assert_cmpuint(len_freed(outgoing_due(s.store, -1, true, 60, 9)), ==, 3);
 	g_assert_cmpint(outgoing_next_due(s.store, OUT_PROTECTED), ==, 5);
 	g_assert_cmpint(outgoing_next_due(s.store, OUT_HELD), ==, -1);
 	g_assert_cmpuint(len_freed(outgoing_reported(s.store, FATE_FAILED, 30, 9)), ==, 2);
@@ -228,7 +228,7 @@ test_questions(void)
 	}
 	commit(&s);
 	for (guint i = 0; i < G_N_ELEMENTS(dues); i++)
-		assert_created(outgoing_due(s.store, -1, dues[i].now, dues[i].limit),
+		assert_created(outgoing_due(s.store, -1, false, dues[i].now, dues[i].limit),
 			dues[i].created);
 	g_assert_cmpint(outgoing_next_due(s.store, -1), ==, 20);
 	g_assert_cmpint(outgoing_oldest(s.store), ==, 5);
