@@ -160,13 +160,21 @@ class Trouble:
 			(program(pid).startswith("ungcuu") or "gpg-agent" in program(pid))]
 
 	def restart_server(self, name):
-		for pid in self.server_below.get(name, []):
-			if alive(pid):
+		"""As a service manager would: whatever the dead master left, in its session, goes first."""
+		master = getattr(self.world, name).pid
+		for tries in range(5):
+			for pid in of_session(master):
 				os.kill(pid, signal.SIGKILL)
-		getattr(self.world, f"{name}_start")()
+			try:
+				getattr(self.world, f"{name}_start")()
+				return
+			except RuntimeError as error:
+				why = error
+				master = getattr(self.world, name).pid
+				time.sleep(0.5)
+		raise why
 
 	below = []
-	server_below = {}
 
 	# -- kills
 
@@ -183,8 +191,6 @@ class Trouble:
 				name = program(pid)
 				if pid == master.pid and group == "ungcuu":
 					self.below = below
-				elif pid == master.pid:
-					self.server_below[group] = below
 				try:
 					os.kill(pid, signal.SIGKILL)
 				except ProcessLookupError:
@@ -233,6 +239,15 @@ class Trouble:
 		done = disk.set_readonly()
 		self.down = False
 		return done
+
+
+def of_session(leader):
+	found = []
+	for name in os.listdir("/proc"):
+		fields = flow.stat_fields(name) if name.isdigit() else None
+		if fields and fields[0] != "Z" and int(fields[3]) == leader:
+			found.append(int(name))
+	return found
 
 
 def guard(trouble, work):
