@@ -60,8 +60,8 @@ intake_waited(struct hub *hub, struct link *link, struct frame *frame)
 		idle_not(box, (enum outcome)outcome);
 	} else if (news && box->phase == PHASE_IDLE && box->row != NULL) {
 		box->hints++;
-		box->next_poll = MIN(box->next_poll,
-			MAX(hub->now, box->row->last_poll + HINT_MS));
+		box->next_poll = MIN(box->next_poll, hub->ticks +
+			CLAMP(box->row->last_poll + HINT_MS - hub->now, 0, HINT_MS));
 		box->hinted = true;
 	}
 }

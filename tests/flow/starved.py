@@ -50,6 +50,17 @@ for what, (site, left, held, code) in starved.items():
 		ends = [line for line in site.log.splitlines() if "event=role-end role=hub" in line and "death=orderly" not in line]
 		same(ends, [], f"{what}: the hub lives on")
 
+# No name server knows the submission server.
+nameless = Site()
+with open(nameless.path("ungcuu.conf"), "r+", encoding="utf-8") as file:
+	head, _, rest = file.read().partition("submission = {")
+	file.seek(0)
+	file.truncate()
+	file.write(head + 'submission = { type = "smtp"; host = "khong-co.invalid"; port = 465; tls = "implicit"; };' +
+		rest.partition("};")[2])
+nameless.deliver(mail())
+same((nameless.once(), len(nameless.tickets()), states(nameless)), (1, 1, ["protected"]), "a name that nobody knows: the answer waits")
+
 # gpg is killed while the configuration is looked at.
 gpg = Site(hooked=True)
 gpg.deliver(mail())
