@@ -53,10 +53,8 @@ G_NORETURN void panic(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
 /* ---- memfd.c: bodies too large for a frame ------------------------------------ */
 
-/* An empty close-on-exec memfd that accepts seals; fatal() without memory. */
-int memfd_new(const char *name);
-/* memfd holding `bytes`, already frozen. */
-int memfd_from_bytes(GBytes *bytes);
+int memfd_new(const char *name);	/* empty, close-on-exec, accepts seals; fatal() without memory */
+int memfd_from_bytes(GBytes *bytes);	/* holding `bytes`, already frozen */
 int memfd_dup(int fd);			/* close-on-exec; fatal() without descriptors */
 /* Adds F_SEAL_WRITE|SHRINK|GROW|SEAL: nobody can change it from here on.  LATER while a writer maps it. */
 enum outcome memfd_freeze(int fd, GError **error);
@@ -71,11 +69,14 @@ bool write_all(int fd, const void *data, gsize size);
 /* Gives an O_TMPFILE descriptor (opened without O_EXCL, by this uid) a name, by /proc/self/fd: works for an
  * ordinary user, not dumpable, under Landlock (measured).  0, or -1 with errno.  Syncs nothing. */
 int file_link(int fd, int dirfd, const char *name);
-/* Whole new content or the old one, after any crash: temporary file, fsync, rename, fsync of the directory.
- * LATER: disk; the file as it was. */
+/* Whole new content or the old one, after any crash: temporary, fsync, rename, fsync of the folder.  LATER: as it was.
+ * */
 enum outcome file_write_durable(const char *path, const void *, gsize size, mode_t mode, GError **error);
 /* The same for a file that must not exist yet: NEVER if it does (secret keys are never replaced). */
 enum outcome file_create_durable(const char *path, const void *, gsize size, mode_t mode, GError **error);
+/* Syncs a written file (fd; -1: synced already), renames it, syncs the folder.  Not replacing: NEVER if `to` is there.
+ * */
+enum outcome file_name_durable(int fd, const char *from, const char *to, bool replaces, GError **error);
 /* A folder and all in it, never through a symbolic link; what cannot be removed stays. */
 void file_remove_tree(const char *path);
 
@@ -169,31 +170,7 @@ gint64 clock_now(void);
 gint64 clock_ticks(void);			/* ms of a clock that nobody sets */
 /* RFC 3339 in UTC, "2026-11-22T10:00:00Z"; g_free(). */
 char *clock_rfc3339(gint64 ms);
-/* Inverse; -1 if it is none. */
-gint64 clock_parse_rfc3339(const char *);
-
-/* ---- hooks.c: test hooks, absent from ordinary builds (no symbol of it) ----------- */
-
-#ifdef UNGCUU_TEST_HOOKS
-/* Reads the descriptor named by the environment variable UNGCUU_HOOKS (a file of lines
- * `clock=+MS`, `seal=off`, `patience=SECONDS` of a key operation, `fault=NAME ROLE ACTION [NTH]`; ACTION: kill
- * abort stall nospace).  It is read again at each call; a fault that fires erases its line first. */
-void fault_point(const char *name);	/* acts as told, or returns */
-bool fault_nospace(const char *name);	/* true: behave as if the disk were full here */
-void fault_point_of(const char *name, const char *what);	/* fires as NAME and as NAME.WHAT */
-bool hook_sealing_off(void); gint64 hook_clock_offset(void); guint hook_patience(guint seconds);
-void hook_role(const char *role);	/* called by log_open() */
-const char *const *fault_names(void);	/* "NAME ROLE", NULL at the end; others panic() */
-#define FAULT(name) fault_point(name)
-#define FAULT_OF(name, what) fault_point_of(name, what)
-#define FAULT_NOSPACE(name) fault_nospace(name)
-#define HOOK_PATIENCE(seconds) hook_patience(seconds)
-#else
-#define FAULT(name) ((void)0)
-#define FAULT_OF(name, what) ((void)0)
-#define FAULT_NOSPACE(name) (false)
-#define HOOK_PATIENCE(seconds) (seconds)
-#endif
+gint64 clock_parse_rfc3339(const char *);		/* its inverse; -1 if it is none */
 
 /* ---- digest.c --------------------------------------------------------------------- */
 
@@ -246,5 +223,7 @@ void sealer_free(struct sealer *);		/* also after sealer_end */
 /* The plain bytes of a sealed file into a frozen memfd; -1 with NEVER (torn, forged, wrong key, cut off,
  * over max) or LATER (read error). */
 int unseal_file(int fd, const guint8 key[32], struct id blob, guint64 max, GError **error);
+
+#include "base/hooks.h"	/* the rest of what this folder shows */
 
 #endif

@@ -29,6 +29,36 @@ file_link(int fd, int dirfd, const char *name)
 	return linkat(fd, "", dirfd, name, AT_EMPTY_PATH);
 }
 
+/* With renameat2(2) where the file system knows it; nobody else makes this name meanwhile. */
+static int
+rename_anew(const char *from, const char *to)
+{
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -1;
+	if (access(to, F_OK) == 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return rename(from, to);
+}
+
+enum outcome
+file_name_durable(int fd, const char *from, const char *to, bool replaces, GError **error)
+{
+	g_autofree char *parent = g_path_get_dirname(to);
+	int dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool good = dir >= 0 && (fd < 0 || fsync(fd) == 0) &&
+		(replaces ? rename(from, to) : rename_anew(from, to)) == 0 && fsync(dir) == 0;
+	int saved = errno;
+
+	if (dir >= 0)
+		close(dir);
+	return good ? DONE : fail(error, saved == EEXIST ? NEVER : LATER, "%s: %s", to,
+		g_strerror(saved));
+}
+
 struct writing { const char *path, *base; const void *data; gsize size; mode_t mode; };
 
 /* The temporary file, complete and on disk. */

@@ -50,6 +50,13 @@ static const char *const points[] = {
 	NULL,
 };
 
+/* Those of ungcuuctl, which no report passes. */
+static const char *const points_beside[] = {
+	"backup.write.space ctl", "backup.snapshot ctl", "backup.sealed ctl",
+	"restore.blob ctl", "restore.spooled ctl", "restore.changed ctl",
+	NULL,
+};
+
 static char own_role[24] = "-";
 
 const char *const *
@@ -58,13 +65,25 @@ fault_names(void)
 	return points;
 }
 
-static bool
-is_point(const char *name)
+const char *const *
+fault_names_beside(void)
 {
-	for (const char *const *point = points; *point; point++)
+	return points_beside;
+}
+
+static bool
+is_listed(const char *const *list, const char *name)
+{
+	for (const char *const *point = list; *point; point++)
 		if (strcspn(*point, " ") == strlen(name) && g_str_has_prefix(*point, name))
 			return true;
 	return false;
+}
+
+static bool
+is_point(const char *name)
+{
+	return is_listed(points, name) || is_listed(points_beside, name);
 }
 
 void

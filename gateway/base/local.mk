@@ -1,7 +1,7 @@
 # base: what every process stands on; GLib, GnuTLS, libseccomp
 noinst_LIBRARIES += gateway/base/libbase.a
 gateway_base_libbase_a_SOURCES = \
-	gateway/base/base.h \
+	gateway/base/base.h gateway/base/hooks.h \
 	gateway/base/error.c \
 	gateway/base/log.c \
 	gateway/base/memfd.c \

@@ -16,7 +16,7 @@
 
 struct ctl {
 	const char *file;		/* -f */
-	bool json, verbose, all, silent;
+	bool json, verbose, all, silent, replace, verify, dry_run;
 	const char *after, *mailbox, *state, *to, *name, *address, *since, *from, *by, *note;
 	gint64 limit, expire;		/* rows; days */
 	char *const *words;		/* after noun and verb */
@@ -115,13 +115,13 @@ ctl_run run_ingest, run_evidence_add, run_mailbox_adopt, run_inspect, run_ticket
 	run_ticket_export, run_queue_list, run_queue_show, run_queue_retry, run_queue_cancel, run_hold_list,
 	run_hold_show, run_hold_retry, run_ledger, run_status, run_check, run_explain, run_journal_verify,
 	run_receipt_verify, run_key_generate, run_key_list, run_key_show, run_key_check, run_key_import,
-	run_key_enrol, run_key_retire, run_key_forget, run_key_accept;
+	run_key_enrol, run_key_retire, run_key_forget, run_key_accept, run_backup, run_restore, run_replay;
 ctl_print print_ingest, print_evidence_add, print_mailbox_adopt, print_inspect, print_ticket_list,
 	print_ticket_show, print_ticket_export, print_queue_list, print_queue_show, print_queue_change,
 	print_hold_list, print_hold_show, print_hold_retry, print_ledger, print_status, print_check,
 	print_explain, print_journal_verify, print_receipt_verify, print_key_generate, print_key_list,
 	print_key_show, print_key_import, print_key_enrol, print_key_retire, print_key_forget,
-	print_key_accept;
+	print_key_accept, print_backup, print_restore, print_replay;
 
 /* tickets.c, for export.c and explain.c */
 struct ticket *ticket_named(struct ctl *, const char *name);		/* number or id; NULL */

@@ -116,7 +116,7 @@ write_letter(struct export *export, guint number, const struct mail *mail)
 	struct verdict verdict = verdict_worst(LAYER_PLAIN);
 	int status = EX_OK;
 
-	if (!id_is_null(mail->blob))
+	if (!id_is_null(mail->blob) && !blob_is_erased(export->ctl->store, mail->blob))
 		status = write_blob(export, raw, mail->blob);
 	if (status != EX_OK)
 		return status;
@@ -152,7 +152,7 @@ write_outgoing(struct export *export, struct id ticket)
 		g_autofree char *id = id_text(row->id);
 		g_autofree char *name = g_strdup_printf("outgoing-%03u-%.8s.eml", i + 1, id);
 
-		if (!id_is_null(row->blob))
+		if (!id_is_null(row->blob) && !blob_is_erased(export->ctl->store, row->blob))
 			status = write_blob(export, name, row->blob);
 	}
 	return status;

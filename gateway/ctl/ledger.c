@@ -10,8 +10,10 @@
 
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #define PAGE	200
+#define TAKES_MOST	1000	/* mails of a done folder looked at for their bytes, in one call */
 #define ITEMS_MOST	1000	/* named one by one; all are counted */
 #define SECOND	",ungcuu-"	/* before the count of a name used again, from 2 on */
 
@@ -24,6 +26,7 @@ struct balance {
 	gint64 last_good;		/* ms; -1 */
 	guint64 unexplained;
 	json_t *items;
+	guint takes;
 	GHashTable *again;		/* of one folder: uids under which another mail may lie */
 	bool second_look;
 };
@@ -82,6 +85,67 @@ compare_known(struct balance *balance, const char *folder, const char *uid, stru
 			"put back; the next poll takes it in");
 }
 
+/* Asks fetch for the bytes, sealed with a key of this call; only their digest is looked at. */
+static bool
+take_sha256(struct balance *balance, const char *folder, const char *uid,
+	guint8 sha256[DIGEST_SIZE])
+{
+	g_auto(frame_auto) frame = { 0 };
+	g_autoptr(GVariant) digest = NULL;
+	struct id blob = id_new();
+	guint8 key[32];
+	guint32 outcome;
+	guint64 size;
+	const char *why;
+	const void *bytes;
+	gsize n;
+
+	random_bytes(key, sizeof key);
+
+	const struct question question = { .verb = VERB_TAKE, .n_fds = 1,
+		.fds = { memfd_new("compared") },
+		.body = g_variant_new("(sstb@ay@ay)", folder, uid, (guint64) options_int(
+			balance->ctl->options, "policy.max_size"), FALSE,
+			g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, blob.b, sizeof blob.b, 1),
+			g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, key, sizeof key, 1)) };
+	enum outcome how = helper_ask(&balance->fetch, &question, &frame, NULL);
+
+	close(question.fds[0]);
+	wipe(key, sizeof key);
+	if (how != DONE)
+		return false;
+	g_variant_get(frame.body, "(u&st@ay)", &outcome, &why, &size, &digest);
+	bytes = g_variant_get_fixed_array(digest, &n, 1);
+	if (outcome != DONE || n != DIGEST_SIZE)
+		return false;
+	memcpy(sha256, bytes, DIGEST_SIZE);
+	return true;
+}
+
+/* In the done folder of an IMAP server mails have other names than their rows.  Where the server
+ * did not tell them, the bytes do: after a while the daemon's own balance has learnt the name. */
+static void
+compare_copy(struct balance *balance, const char *folder, const char *uid)
+{
+	g_autofree char *hex = NULL;
+	guint8 sha256[DIGEST_SIZE];
+
+	if (mail_by_done(balance->ctl->store, balance->mailbox, balance->identity, uid, NULL))
+		return;
+	if (balance->takes++ >= TAKES_MOST) {
+		unexplained(balance, folder, uid, "no row under this name, and not compared: too "
+			"many; the daemon does so once a day");
+		return;
+	}
+	if (take_sha256(balance, folder, uid, sha256)) {
+		hex = digest_hex(sha256);
+		if (mail_by_content(balance->ctl->store, balance->mailbox, hex, NULL))
+			return;
+	}
+	unexplained(balance, folder, uid, "no row: put there before it was taken in; move it back, "
+		"or ungcuuctl mailbox adopt");
+}
+
 static void
 compare_item(struct balance *balance, const char *folder, const char *uid, gint64 arrived)
 {
@@ -97,8 +161,11 @@ compare_item(struct balance *balance, const char *folder, const char *uid, gint6
 	}
 	if (balance->second_look)
 		return;
-	unexplained(balance, folder, uid, !is_done && arrived > balance->last_good ?
-		"no row yet: it arrived after the last poll" : "no row");
+	if (is_done)
+		compare_copy(balance, folder, uid);
+	else
+		unexplained(balance, folder, uid, arrived > balance->last_good ?
+			"no row yet: it arrived after the last poll" : "no row");
 }
 
 /* One page; *after moves on, NULL at the end. */
@@ -217,17 +284,13 @@ static enum outcome
 compare_server(struct balance *balance, json_t *object, GError **error)
 {
 	g_autoptr(GPtrArray) folders = folders_of(balance);
-	bool is_imap = g_strcmp0(options_text(balance->ctl->options, "mailboxes.%u.type",
-		balance->index), "imap") == 0;
 	enum outcome how = helper_start(balance->ctl, ROLE_FETCH, balance->index, &balance->fetch,
 		error);
 
 	if (how != DONE)
 		return how;
-	/* In the done folder of an IMAP server mails have other names than their rows: there is
-	 * nothing to compare, and a mail that lies there was moved by us or by a person. */
 	for (guint i = 0; i < folders->len && how == DONE; i++)
-		if (folders->pdata[i] && (!is_imap || i + 1 < folders->len))
+		if (folders->pdata[i])
 			how = compare_folder(balance, folders->pdata[i], error);
 	if (how == DONE)
 		how = put_unwatched(balance, folders, object, error);

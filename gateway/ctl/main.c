@@ -6,6 +6,7 @@
  * Errors are one line on stderr and, with --json, one object on stdout.
  */
 #include "ctl/ctl.h"
+#include "ctl/verbs.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -28,19 +29,6 @@
 #define EXPIRE_MOST	3650
 
 /* ---- options ------------------------------------------------------------------------------ */
-
-enum {
-	TAKES_LIST	= 1 << 0,	/* --limit --after */
-	TAKES_MAILBOX	= 1 << 1,
-	TAKES_STATE	= 1 << 2,
-	TAKES_ALL	= 1 << 3,
-	TAKES_TO	= 1 << 4,
-	TAKES_KEY	= 1 << 5,	/* --name --expire */
-	TAKES_ALWAYS	= 1 << 6,
-	TAKES_ADDRESS	= 1 << 7,
-	TAKES_SINCE	= 1 << 8,	/* --since --silent */
-	TAKES_GIVEN	= 1 << 9,	/* --from --by --note */
-};
 
 static struct ctl call = { .limit = LIMIT_STANDARD, .expire = EXPIRE_STANDARD,
 	.file = SYSCONFDIR "/ungcuu/ungcuu.conf" };
@@ -79,82 +67,10 @@ static const struct known {
 	{ "from", "GIVER", 0, TAKES_GIVEN, TEXT(call.from), "who handed it over" },
 	{ "by", "TAKER", 0, TAKES_GIVEN, TEXT(call.by), "who took it (the login name)" },
 	{ "note", "TEXT", 0, TAKES_GIVEN, TEXT(call.note), "one line to remember" },
+	{ "replace", NULL, 0, TAKES_BACKUP, FLAG(call.replace), "over a file that is there" },
+	{ "verify", NULL, 0, TAKES_BACKUP, FLAG(call.verify), "only read FILE and check it" },
+	{ "dry-run", NULL, 0, TAKES_DRY, FLAG(call.dry_run), "decide, but do nothing" },
 	{ "expire", "DAYS", 0, TAKES_KEY, NUMBER(call.expire, EXPIRE_MOST), "days valid (730)" },
-};
-
-/* ---- verbs ---------------------------------------------------------------------------------- */
-
-/* PUBLIC: without secrets, for users who may not read them. */
-enum { NEEDS_NOTHING, NEEDS_PUBLIC, NEEDS_CONFIGURATION, NEEDS_STORE_IF_ANY, NEEDS_STORE };
-
-static const struct verb_row {
-	const char *noun, *verb, *arguments;
-	int n_arguments;
-	unsigned takes;
-	int needs;
-	ctl_run *run;
-	ctl_print *print;
-	const char *help;
-} verbs[] = {
-	{ "inspect", NULL, "FILE|-", 1, 0, NEEDS_CONFIGURATION, run_inspect, print_inspect,
-		"what the gateway would see in one raw mail" },
-	{ "ingest", NULL, "", 0, 0, NEEDS_PUBLIC, run_ingest, print_ingest,
-		"take in one raw mail from standard input: for the pipe of an MTA" },
-	{ "ticket", "list", "", 0, TAKES_LIST | TAKES_STATE | TAKES_ALL, NEEDS_STORE,
-		run_ticket_list, print_ticket_list, "tickets, open ones unless told otherwise" },
-	{ "ticket", "show", "ID", 1, 0, NEEDS_STORE, run_ticket_show, print_ticket_show,
-		"one ticket with its letters and its journal" },
-	{ "ticket", "export", "ID", 1, TAKES_TO, NEEDS_STORE,
-		run_ticket_export, print_ticket_export, "all that is kept of a ticket, as files" },
-	{ "queue", "list", "", 0, TAKES_LIST | TAKES_STATE, NEEDS_STORE,
-		run_queue_list, print_queue_list, "outgoing mail" },
-	{ "queue", "show", "ID", 1, 0, NEEDS_STORE, run_queue_show, print_queue_show,
-		"one outgoing mail" },
-	{ "queue", "retry", "ID", 1, 0, NEEDS_CONFIGURATION, run_queue_retry, print_queue_change,
-		"try a held or waiting outgoing mail now" },
-	{ "queue", "cancel", "ID", 1, 0, NEEDS_CONFIGURATION, run_queue_cancel,
-		print_queue_change, "an outgoing mail that must not leave" },
-	{ "hold", "list", "", 0, TAKES_LIST, NEEDS_STORE, run_hold_list, print_hold_list,
-		"mails held for a person" },
-	{ "hold", "show", "ID", 1, 0, NEEDS_STORE, run_hold_show, print_hold_show,
-		"one held mail" },
-	{ "hold", "retry", "ID", 1, 0, NEEDS_CONFIGURATION, run_hold_retry, print_hold_retry,
-		"try a held mail, incoming or outgoing, again" },
-	{ "ledger", NULL, "", 0, TAKES_MAILBOX, NEEDS_STORE, run_ledger, print_ledger,
-		"the mailboxes balanced against the store" },
-	{ "status", NULL, "", 0, 0, NEEDS_STORE, run_status, print_status,
-		"is all well?  exit 1 if something needs a person" },
-	{ "check", NULL, "", 0, 0, NEEDS_NOTHING, run_check, print_check,
-		"the full test of the configuration" },
-	{ "explain", NULL, "ID", 1, 0, NEEDS_STORE, run_explain, print_explain,
-		"why each automatic decision about a ticket or mail was taken" },
-	{ "journal", "verify", "", 0, 0, NEEDS_STORE, run_journal_verify, print_journal_verify,
-		"the chain of the journal" },
-	{ "receipt", "verify", "FILE|-", 1, 0, NEEDS_STORE,
-		run_receipt_verify, print_receipt_verify,
-		"the ticket whose receipt a sender's own copy matches" },
-	{ "evidence", "add", "TICKET FILE|-", 2, TAKES_GIVEN, NEEDS_PUBLIC, run_evidence_add,
-		print_evidence_add, "record evidence given by hand: digest, giver, taker" },
-	{ "mailbox", "adopt", "NAME", 1, TAKES_SINCE, NEEDS_CONFIGURATION, run_mailbox_adopt,
-		print_mailbox_adopt, "take in older mail that was left in place" },
-	{ "key", "generate", "", 0, TAKES_KEY | TAKES_ADDRESS, NEEDS_CONFIGURATION,
-		run_key_generate, print_key_generate, "a new key for the hotline" },
-	{ "key", "list", "", 0, TAKES_LIST, NEEDS_STORE_IF_ANY, run_key_list, print_key_list,
-		"our own keys, those of parties, and those that came by mail" },
-	{ "key", "show", "FINGERPRINT", 1, 0, NEEDS_STORE_IF_ANY, run_key_show, print_key_show,
-		"one key, with its public part" },
-	{ "key", "check", "", 0, 0, NEEDS_CONFIGURATION, run_key_check, print_check,
-		"are all keys usable?  exit 1 if one is not" },
-	{ "key", "import", "FILE|-", 1, 0, NEEDS_CONFIGURATION, run_key_import, print_key_import,
-		"a secret key of ours into keys.home" },
-	{ "key", "enrol", "FILE|-", 1, 0, NEEDS_CONFIGURATION, run_key_enrol, print_key_enrol,
-		"a party's certificate into keys.certificates" },
-	{ "key", "retire", "FINGERPRINT", 1, 0, NEEDS_CONFIGURATION, run_key_retire,
-		print_key_retire, "how to let a key of ours decrypt only" },
-	{ "key", "forget", "FINGERPRINT", 1, TAKES_ADDRESS, NEEDS_CONFIGURATION, run_key_forget,
-		print_key_forget, "use a certificate that came by mail no more" },
-	{ "key", "accept", "FINGERPRINT", 1, TAKES_ADDRESS, NEEDS_CONFIGURATION, run_key_accept,
-		print_key_accept, "use a changed certificate that came by mail" },
 };
 
 /* ---- errors --------------------------------------------------------------------------- */
@@ -276,7 +192,7 @@ static void
 print_help(void)
 {
 	puts("usage: ungcuuctl [-f FILE] [--json] NOUN [VERB] ...\n");
-	for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++) {
+	for (gsize i = 0; verbs[i].noun; i++) {
 		g_autofree char *synopsis = verb_synopsis(&verbs[i]);
 
 		printf("  %s\n        %s\n", synopsis, verbs[i].help);
@@ -414,9 +330,9 @@ verb_unknown(const char *noun, const char *verb)
 	GPtrArray *words = g_ptr_array_new();
 	bool is_noun = false;
 
-	for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++)
+	for (gsize i = 0; verbs[i].noun; i++)
 		is_noun |= strcmp(verbs[i].noun, noun) == 0;
-	for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++)
+	for (gsize i = 0; verbs[i].noun; i++)
 		if (!is_noun)
 			g_ptr_array_add(words, (void *) verbs[i].noun);
 		else if (strcmp(verbs[i].noun, noun) == 0)
@@ -459,7 +375,7 @@ verb_parse(int argc, char **argv, const struct verb_row **out)
 {
 	if (argc == 0)
 		return usage_error("command", "none given");
-	for (gsize i = 0; i < G_N_ELEMENTS(verbs) && !*out; i++)
+	for (gsize i = 0; verbs[i].noun && !*out; i++)
 		if (strcmp(verbs[i].noun, argv[0]) == 0 && (!verbs[i].verb ||
 		    (argc > 1 && strcmp(verbs[i].verb, argv[1]) == 0)))
 			*out = &verbs[i];
@@ -470,8 +386,10 @@ verb_parse(int argc, char **argv, const struct verb_row **out)
 
 	call.words = argv + used;
 	call.n_words = argc - used;
-	if (call.n_words != (*out)->n_arguments)
-		return usage_error(argv[0], "%s", call.n_words > (*out)->n_arguments ?
+	if ((*out)->n_arguments == SOME ? call.n_words == 0 :
+	    call.n_words != (*out)->n_arguments)
+		return usage_error(argv[0], "%s", (*out)->n_arguments != SOME &&
+			call.n_words > (*out)->n_arguments ?
 			"too many words" : "something is missing");
 	return check_options(*out);
 }

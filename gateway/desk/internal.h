@@ -66,6 +66,7 @@ enum holding {
 	HOLDS_SIGNATURE = 4,	/* verdict on it */
 	HOLDS_ATTACHMENTS = 8,	/* how many, how large */
 	HOLDS_RECEIPT = 16,	/* the secret that asks what became of the ticket */
+	HOLDS_DIGEST = 32,	/* what an administrator is told each week */
 };
 unsigned template_holds(const char *template);		/* an unknown one: 0 */
 bool variable_allowed(const char *template, const char *name);

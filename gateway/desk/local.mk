@@ -9,7 +9,9 @@ gateway_desk_libdesk_a_SOURCES = gateway/desk/desk.h gateway/desk/internal.h \
 # The texts of our own mails; a site's copies stand beside its configuration and win.
 templatesvidir = $(pkgdatadir)/templates/vi
 dist_templatesvi_DATA = templates/vi/T01.txt templates/vi/T02.txt templates/vi/T03.txt \
-	templates/vi/T04.txt templates/vi/T32.txt templates/vi/T33.txt templates/vi/T35.txt templates/vi/T38.txt
+	templates/vi/T04.txt templates/vi/T32.txt templates/vi/T33.txt templates/vi/T35.txt templates/vi/T38.txt \
+	templates/vi/T39.txt
 templatesendir = $(pkgdatadir)/templates/en
 dist_templatesen_DATA = templates/en/T01.txt templates/en/T02.txt templates/en/T03.txt \
-	templates/en/T32.txt templates/en/T33.txt templates/en/T35.txt templates/en/T38.txt
+	templates/en/T32.txt templates/en/T33.txt templates/en/T35.txt templates/en/T38.txt \
+	templates/en/T39.txt

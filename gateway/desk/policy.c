@@ -15,7 +15,7 @@ WORDS_DEFINE(protection_word, PROTECTION, PROTECTION_LIST)
 
 enum { CLEAR = 1, OPENED = 2, SEALED = 4 };		/* the mail it answers; CLEAR: or none */
 enum { NO_KEY = 1, KEY = 2 };
-enum { RECEIPT = 1, WARNING = 2, UNREAD = 4, BARE = 8, OTHER = 16 };
+enum { RECEIPT = 1, WARNING = 2, UNREAD = 4, BARE = 8, TEAM = 16, OTHER = 32 };
 #define ANY	(~0u)
 
 struct word {
@@ -28,7 +28,7 @@ static const struct word answered_words[] = {
 static const struct word key_words[] = { { KEY, "key" }, { NO_KEY, "no key" } };
 static const struct word class_words[] = {
 	{ RECEIPT, "receipt" }, { WARNING, "warning" }, { UNREAD, "unread" }, { BARE, "bare" },
-	{ OTHER, "other" },
+	{ TEAM, "team" }, { OTHER, "other" },
 };
 
 /* columns: template, its class; one that is not here is OTHER */
@@ -44,6 +44,7 @@ static const struct {
 	{ "T33", RECEIPT },
 	{ "T35", BARE },
 	{ "T38", BARE },
+	{ "T39", TEAM },
 };
 
 /* Every word but the two that say that there is nothing to hide from us, those of no enum too. */
@@ -85,6 +86,10 @@ static const struct row {
 		"the mail it answers was encrypted, and a key of the recipient is known" },
 	{ OPENED, NO_KEY, RECEIPT | WARNING, PROTECTION_CONTENT_FREE, "T38",
 		"the mail it answers was encrypted, and no key of the recipient is known" },
+	{ CLEAR, KEY, TEAM, PROTECTION_ENCRYPTED, NULL,
+		"it answers no mail, and a key of the responder is known" },
+	{ CLEAR, NO_KEY, TEAM, PROTECTION_SIGNED, NULL,
+		"it answers no mail, and holds numbers and ids alone" },
 	{ ANY, ANY, ANY, PROTECTION_CONTENT_FREE, "T38", "no other row allows more" },
 };
 

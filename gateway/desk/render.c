@@ -11,6 +11,7 @@
 
 #define SEPARATOR	"------------------------------------------------------------"
 #define TAG		"Subject: [{{ticket}}] "
+#define TAG_TEAM	"Subject: [{{hotline_id}}] "	/* of what belongs to no ticket */
 #define LONG_VALUE	2000	/* letters, when templates are checked */
 
 /* columns: template, recipient, languages, help */
@@ -24,6 +25,7 @@ const struct template_use template_uses[] = {
 	{ "T33", "reporter",	"vi+en", "acknowledgement that leaves late" },
 	{ "T35", "sender",	"vi+en", "too large a mail: how to hand in evidence" },
 	{ "T38", "sender",	"vi+en", "content-free receipt: no key to encrypt the answer to" },
+	{ "T39", "admin",	"vi+en", "weekly digest: balance, noise, head of the journal" },
 	{ NULL, NULL, NULL, NULL },
 };
 
@@ -203,6 +205,7 @@ text_check(const char *name, const char *use, const char *text, GPtrArray *fault
 	g_autofree char *nfc = g_utf8_normalize(text, -1, G_NORMALIZE_NFC);
 
 	const char *foreign = template_foreign(t, use, &line);
+	const char *tag = template_holds(use) & HOLDS_DIGEST ? TAG_TEAM : TAG;
 
 	render_check(t, empty, faults);
 	render_check(t, full, faults);
@@ -210,8 +213,8 @@ text_check(const char *name, const char *use, const char *text, GPtrArray *fault
 		g_ptr_array_add(faults, g_strdup_printf("%s:%u: {{%s}} may not stand in this "
 			"template", name, line, foreign));
 	template_free(t);
-	if (!g_str_has_prefix(text, TAG))
-		g_ptr_array_add(faults, g_strdup_printf("%s:1: must begin with \"%s\"", name, TAG));
+	if (!g_str_has_prefix(text, tag))
+		g_ptr_array_add(faults, g_strdup_printf("%s:1: must begin with \"%s\"", name, tag));
 	if (strcmp(nfc, text) != 0)
 		g_ptr_array_add(faults, g_strdup_printf("%s: is not in Unicode form NFC", name));
 }

@@ -32,6 +32,10 @@ const struct variable template_variables[] = {
 	{ "sha256_own",		"SHA-256 of the sender's own part of it" },
 	{ "thread_code",	"secret that joins an answer to the ticket" },
 	{ "receipt_code",	"secret that asks what became of the ticket" },
+	{ "since",		"from when on the weekly digest counts" },
+	{ "balance",		"ledger of each mailbox, a line each" },
+	{ "noise",		"mails filed as noise, an id and a reason each; not set for none" },
+	{ "journal",		"rows and head of the journal" },
 	{ NULL, NULL },
 };
 
@@ -75,6 +79,7 @@ static const struct {
 	{ "T33", HOLDS_RAW | HOLDS_OWN | HOLDS_SIGNATURE | HOLDS_ATTACHMENTS | HOLDS_RECEIPT },
 	{ "T35", 0 },
 	{ "T38", 0 },
+	{ "T39", HOLDS_DIGEST },
 };
 
 unsigned
@@ -98,6 +103,10 @@ static const struct {
 	{ "attachments",	HOLDS_ATTACHMENTS },
 	{ "size",		HOLDS_ATTACHMENTS },
 	{ "receipt_code",	HOLDS_RECEIPT },
+	{ "since",		HOLDS_DIGEST },
+	{ "balance",		HOLDS_DIGEST },
+	{ "noise",		HOLDS_DIGEST },
+	{ "journal",		HOLDS_DIGEST },
 };
 
 bool

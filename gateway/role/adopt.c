@@ -49,7 +49,8 @@ intake_adopted(struct hub *hub, const struct intake *box, struct wanted *wanted,
 	g_free(mail->sha256);
 	mail->sha256 = g_strdup(hex);
 	mail->kind = wanted->header_only ? KIND_OVERSIZE : -1;
-	mail->silent = box->adopt_silent;
+	mail->silent = box->restores || box->adopt_silent;
+	mail->moved = wanted->swept;
 	job_event(hub, mail, MAIL_EVENT_ADOPT, NULL, mail->silent ? "taken in later, unanswered" :
 		"taken in later");
 	mail_free(mail);
@@ -75,6 +76,7 @@ intake_adopt(struct hub *hub, const char *mailbox, gint64 since, bool silent, in
 			text);
 		intake_adopt_read(hub, box);
 		intake_cursors_forget(box);
+		box->balance_due = hub->now;
 		box->next_poll = hub->ticks;
 		return g_strdup("{\"version\":1,\"adopted\":true}");
 	}

@@ -35,7 +35,7 @@ compose_fields(struct hub *hub, const struct outgoing *row, const char *subject,
 	g_autofree char *id = id_text(row->id);
 	g_autofree char *parent = row->in_reply_to == NULL || *row->in_reply_to == '\0' ? NULL :
 		g_strdup_printf("<%s>", row->in_reply_to);
-	g_autofree char *reply_to = reply_address_make(hub->site, code);
+	g_autofree char *reply_to = code != NULL ? reply_address_make(hub->site, code) : NULL;
 	const char *certificate = options_text(hub->options, "hotline.autocrypt");
 	/* A certificate past the field's limit must not fill the frame either. */
 	bool has_key = certificate != NULL && *certificate != '\0' &&
@@ -51,7 +51,8 @@ compose_fields(struct hub *hub, const struct outgoing *row, const char *subject,
 	field_add(&fields, "In-Reply-To", parent);
 	field_add(&fields, "References", parent);
 	field_add(&fields, "Reply-To", reply_to);
-	field_add(&fields, "Auto-Submitted", "auto-replied");
+	field_add(&fields, "Auto-Submitted", id_is_null(row->mail) ? "auto-generated" :
+		"auto-replied");
 	field_add(&fields, "X-Auto-Response-Suppress", "All");
 	field_add(&fields, "X-Ungcuu-Loop", hub->site->address);
 	field_add(&fields, "X-Ungcuu-Id", id);		/* names this mail in a bounce */
@@ -76,17 +77,19 @@ render(struct hub *hub, const struct outgoing *row, const char *template, const 
 	struct rendered *out, GError **error)
 {
 	struct ticket *ticket = ticket_get(hub->store, row->ticket);
+	const char *number = ticket != NULL ? ticket->number : NULL;
 	g_autoptr(GPtrArray) values = values_from_text(row->values);
 	g_autoptr(GPtrArray) common = NULL;
 	enum outcome outcome;
 
-	if (ticket == NULL)
+	if (ticket == NULL && !id_is_null(row->ticket))
 		return fail(error, NEVER, "outbox: its ticket is not there");
-	common = values_common(hub->site, ticket->number, code, ticket->receipt_code, hub->now);
+	common = values_common(hub->site, number, code,
+		ticket != NULL ? ticket->receipt_code : NULL, hub->now);
 	g_ptr_array_extend_and_steal(common, g_steal_pointer(&values));
 	outcome = mail_render(hub->site, template, row->language, common, &out->subject, &out->body,
 		error);
-	out->outer_subject = outer_subject_make(ticket->number, template);
+	out->outer_subject = outer_subject_make(number, template);
 	ticket_free(ticket);
 	return outcome;
 }
@@ -191,8 +194,9 @@ compose_begin(struct hub *hub, struct out_job *job)
 	const char *template;
 
 	template = protection_choose(hub, job);
-	code = thread_code(hub->store, row->ticket, row->recipient, &error);
-	if (code == NULL || render(hub, row, template, code, &text, &error) != DONE) {
+	if (!id_is_null(row->ticket))
+		code = thread_code(hub->store, row->ticket, row->recipient, &error);
+	if (error != NULL || render(hub, row, template, code, &text, &error) != DONE) {
 		out_event(hub, row, OUT_EVENT_REFUSED, error->message);
 		out_job_drop(hub, job);
 		return;

@@ -63,7 +63,6 @@ static const struct {
 	{ "forms",			NULL,		"" },
 	{ "policy.burst",		"0",		": only \"0\"" },
 	{ "policy.forwarders",		NULL,		"" },
-	{ "policy.retention",		"-1",		": only \"forever\"" },
 };
 
 static void

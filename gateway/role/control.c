@@ -313,6 +313,7 @@ static const struct {
 	{ "evidence", "add", EVIDENCE_WORDS, evidence_add },
 	{ "queue", "retry",  3,     queue_request },
 	{ "queue", "cancel", 3,     queue_request },
+	{ "backup", "made", 3,      backup_made },
 };
 
 void

@@ -42,6 +42,10 @@ by_our_message_id(struct hub *hub, const char *message_id, struct facts *facts)
 	if (!outgoing_by_message_id(hub->store, message_id, &id) ||
 	    (out = outgoing_get(hub->store, id)) == NULL)
 		return false;
+	if (id_is_null(out->ticket)) {		/* a digest: belongs to none */
+		outgoing_free(out);
+		return false;
+	}
 	facts->ticket = out->ticket;
 	facts->thread_address = g_strdup(out->recipient);
 	facts->proof = PROOF_MESSAGE_ID;

@@ -15,6 +15,7 @@
 #define PAGE_MAX	FRAME_ARRAY_MAX
 #define PAGE_BYTES	(FRAME_MAX - 4096)
 #define WHY_MAX		500		/* bytes of a reason in a frame */
+#define DONE_MAX	400		/* bytes of the name of a copy; longer ones are not told */
 
 static struct source_settings settings;		/* its texts live as long as the process */
 static struct source *mailbox;
@@ -232,7 +233,7 @@ fitting(const char *const *uids)
 	gsize bytes = 0, n = 0;
 
 	for (; uids[n]; n++) {
-		bytes += strlen(uids[n]) + WHY_MAX + 32;
+		bytes += strlen(uids[n]) + WHY_MAX + DONE_MAX + 32;
 		if (bytes > PAGE_BYTES)
 			break;
 	}
@@ -253,7 +254,11 @@ settle(const char *folder, enum target target, const char **uids, GVariantBuilde
 		g_autofree char *cut = g_strndup(settled->why ? settled->why : "", WHY_MAX);
 		g_autofree char *why = g_utf8_make_valid(cut, -1);
 
-		g_variant_builder_add(items, "(sus)", uids[i], (guint32) settled->how, why);
+		bool tells = settled->identity && settled->uid &&
+			strlen(settled->identity) + strlen(settled->uid) < DONE_MAX;
+
+		g_variant_builder_add(items, "(susss)", uids[i], (guint32) settled->how, why,
+			tells ? settled->identity : "", tells ? settled->uid : "");
 	}
 	return how;
 }
@@ -268,7 +273,7 @@ serve_settle(struct peer *hub, struct frame *frame)
 	g_autoptr(GError) error = NULL;
 
 	g_variant_get(frame->body, "(&sb^a&s)", &folder, &is_held, &uids);
-	g_variant_builder_init(&items, G_VARIANT_TYPE("a(sus)"));
+	g_variant_builder_init(&items, G_VARIANT_TYPE("a(susss)"));
 
 	enum outcome how = open_mailbox(&error);
 
@@ -277,7 +282,7 @@ serve_settle(struct peer *hub, struct frame *frame)
 
 	g_autofree char *why = reason(error);
 
-	answer(hub, VERB_SETTLED, g_variant_new("(us@a(sus))", (guint32) how, why,
+	answer(hub, VERB_SETTLED, g_variant_new("(us@a(susss))", (guint32) how, why,
 		g_variant_builder_end(&items)));
 }
 

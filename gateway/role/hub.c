@@ -369,6 +369,8 @@ turn(struct hub *hub, const struct pollfd *ready, guint n_ready)
 	ingest_work(hub);
 	intake_work(hub);
 	job_work(hub);
+	digest_work(hub);
+	retention_work(hub);
 	outbox_work(hub);
 	directory_work(hub);		/* last: answers wait for keys, too */
 	turn_finish(hub);
@@ -385,6 +387,8 @@ turn_wait(struct hub *hub)
 	const gint64 times[] = {
 		hub->mail_blocked ? -1 : mail_next_due(hub->store),
 		hub->out_blocked ? -1 : waiting_next(hub),
+		hub->stopping ? -1 : digest_next(hub),
+		hub->stopping ? -1 : retention_next(hub),
 	};
 	gint64 poll = intake_next(hub);
 
@@ -473,6 +477,7 @@ store_start(struct hub *hub)
 	outbox_recover(hub, last_death(hub));
 	waiting_recover(hub);
 	job_keys_changed(hub);
+	backup_start(hub);
 	hub->trouble = hub->trouble || (hub->began > 0 && hub->once &&
 		job_held_since(hub, hub->began));
 	hub_must(store_commit(hub->store, &error), &error, "commit");

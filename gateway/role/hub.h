@@ -110,6 +110,7 @@ struct hub {
 	char *rest_why;
 	bool held_changed;		/* an outgoing mail was held, or is no more */
 	bool newest_out;		/* whose turn it is of what leaves */
+	gint64 digest_due, retention_due;	/* ms; 0: not looked up yet */
 	gint64 appointed;		/* latest time an answer of this run is planned for, ms */
 };
 
@@ -263,6 +264,23 @@ char *queue_request(struct hub *, const char *const *words, int *exit_code);
 
 void alarm_raise(struct hub *, const char *cause, const char *format, ...) G_GNUC_PRINTF(3, 4);
 void alarm_clear(struct hub *, const char *cause);
+
+/* ---- digest.c: once a week, to the administrators --------------------------- */
+
+void digest_work(struct hub *);
+gint64 digest_next(const struct hub *);		/* ms */
+
+/* ---- retention.c --------------------------------------------------------- */
+
+void retention_work(struct hub *);
+gint64 retention_next(const struct hub *);	/* ms */
+
+/* ---- covered.c: what the last backup holds ---------------------------------- */
+
+void backup_start(struct hub *);		/* takes over the note beside the store */
+char *backup_made(struct hub *, const char *const *words, int *exit_code);
+/* Is the whole of this mail in a backup that was read back? */
+bool backup_covers(struct hub *, const struct mail *);
 
 /* ---- control.c ----------------------------------------------------------- */
 

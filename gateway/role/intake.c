@@ -38,6 +38,7 @@ intake_free(void *data)
 	g_ptr_array_unref(box->cursors);
 	g_array_unref(box->settling);
 	mailbox_free(box->row);
+	balance_clear(box);
 	g_free(box->name);
 	g_free(box->type);
 	g_free(box->after);
@@ -68,6 +69,7 @@ intake_new(struct hub *hub, guint index)
 	g_ptr_array_set_size(box->cursors, (gint)box->folders->len);
 	box->row = mailbox_get(hub->store, box->name);
 	intake_adopt_read(hub, box);
+	balance_read(hub, box);
 	return box;
 }
 
@@ -115,6 +117,8 @@ poll_ended(struct hub *hub, struct intake *box)
 	box->next_poll = hub->ticks + box->interval;
 	row_put(hub, box);
 	hub->again = true;		/* there is more to ask of an idle server */
+	if (box->sweeps)
+		balance_end(hub, box);
 }
 
 void
@@ -149,11 +153,24 @@ poll_through(struct hub *hub, struct intake *box)
 
 /* ---- listing ------------------------------------------------------------- */
 
+const char *
+intake_folder(const struct intake *box)
+{
+	return box->folder < box->folders->len ? box->folders->pdata[box->folder] :
+		box->done_folder;
+}
+
+guint
+intake_folders(const struct intake *box)
+{
+	return box->folders->len + (box->sweeps ? 1 : 0);
+}
+
 static void
 list_ask(struct hub *hub, struct intake *box, struct link *link)
 {
 	box->phase = PHASE_LISTING;
-	hub_request(hub, link, VERB_LIST, g_variant_new("(ssu)", box->folders->pdata[box->folder],
+	hub_request(hub, link, VERB_LIST, g_variant_new("(ssu)", intake_folder(box),
 		box->after != NULL ? box->after : "", (guint32)PAGE), NULL, 0, ANSWER_MS);
 }
 
@@ -169,7 +186,8 @@ folder_begin(struct intake *box)
 static void
 folder_end(struct intake *box)
 {
-	if (strcmp(box->type, "imap") == 0 && !box->failed && !box->cut) {
+	if (strcmp(box->type, "imap") == 0 && !box->failed && !box->cut &&
+	    box->folder < box->folders->len) {
 		g_free(box->cursors->pdata[box->folder]);
 		box->cursors->pdata[box->folder] = box->has_holes ? NULL : g_strdup(box->after);
 	}
@@ -196,19 +214,20 @@ poll_begin(struct hub *hub, struct intake *box, struct link *link)
 	box->hinted = false;
 	box->folder = 0;
 	box->failed = box->cut = false;
+	balance_begin(hub, box);
 	folder_begin(box);
 	list_ask(hub, box, link);
 }
 
 /* The mailbox's first poll found it older than adopt_since: entered, left in place, never
  * answered. */
-static void
-leave_in_place(struct hub *hub, struct intake *box, const char *uid, gint64 arrived, guint64 size)
+void
+intake_leave(struct hub *hub, struct intake *box, const char *uid, gint64 arrived, guint64 size)
 {
 	g_autoptr(GError) error = NULL;
 	struct mail mail = {
 		.id = id_new(), .mailbox = box->name, .identity = box->identity, .uid = (char *)uid,
-		.folder = box->folders->pdata[box->folder], .size = size, .arrived = arrived,
+		.folder = (char *)intake_folder(box), .size = size, .arrived = arrived,
 		.received = hub->now, .state = MAIL_LEFT, .kind = KIND_BEFORE_START,
 		.next_try = -1,
 	};
@@ -234,28 +253,35 @@ is_wanted_again(struct hub *hub, const struct intake *box, struct id id, bool *a
 }
 
 static void
-item_listed(struct hub *hub, struct intake *box, const char *uid, gint64 arrived, guint64 size)
+wanted_add(struct intake *box, const struct wanted *what, const char *uid, gint64 arrived)
 {
-	struct id known = { { 0 } };
-	struct wanted *wanted;
-	bool adopts = false;
+	struct wanted *wanted = g_memdup2(what, sizeof *what);
 
-	if (mail_known(hub->store, box->name, box->identity, uid, &known) &&
-	    !is_wanted_again(hub, box, known, &adopts))
-		return;
-	if (id_is_null(known) && box->row->floor >= 0 && arrived < box->row->floor) {
-		leave_in_place(hub, box, uid, arrived, size);
-		return;
-	}
-	wanted = g_new0(struct wanted, 1);
 	wanted->uid = g_strdup(uid);
-	wanted->known = known;
-	wanted->adopts = adopts;
-	wanted->folder = box->folders->pdata[box->folder];
+	wanted->folder = intake_folder(box);
 	wanted->arrived = arrived;
-	wanted->size = size;
 	wanted->blob.fd = -1;
 	g_queue_push_tail(&box->wanted, wanted);
+}
+
+static void
+item_listed(struct hub *hub, struct intake *box, const char *uid, gint64 arrived, guint64 size)
+{
+	struct wanted wanted = { .size = size };
+
+	if (box->folder >= box->folders->len) {
+		if (balance_listed(hub, box, uid, arrived, &wanted))
+			wanted_add(box, &wanted, uid, arrived);
+		return;
+	}
+	if (mail_known(hub->store, box->name, box->identity, uid, &wanted.known) &&
+	    !is_wanted_again(hub, box, wanted.known, &wanted.adopts))
+		return;
+	if (id_is_null(wanted.known) && box->row->floor >= 0 && arrived < box->row->floor) {
+		intake_leave(hub, box, uid, arrived, size);
+		return;
+	}
+	wanted_add(box, &wanted, uid, arrived);
 }
 
 /* So that fetch may bring small ones together. */
@@ -268,7 +294,7 @@ expect(struct hub *hub, struct intake *box, struct link *link)
 	for (const GList *at = box->wanted.head; at != NULL; at = at->next)
 		g_variant_builder_add(&uids, "s", ((const struct wanted *)at->data)->uid);
 	hub_request(hub, link, VERB_EXPECT, g_variant_new("(sas)",
-		box->folders->pdata[box->folder], &uids), NULL, 0, ANSWER_MS);
+		intake_folder(box), &uids), NULL, 0, ANSWER_MS);
 }
 
 void
@@ -350,39 +376,6 @@ take_ask(struct hub *hub, struct intake *box, struct link *link)
 	g_queue_push_tail(&box->taking, wanted);
 }
 
-static bool
-moves_again(struct hub *hub, struct id id, const char *hex)
-{
-	struct mail *mail = mail_get(hub->store, id);
-	bool same = g_strcmp0(mail->sha256, hex) == 0;
-	g_autoptr(GError) error = NULL;
-
-	if (same) {
-		mail->moved = false;
-		hub_must(mail_put(hub->store, mail, &error), &error, "mail");
-	}
-	mail_free(mail);
-	return same;
-}
-
-/* A mail put back is only moved again.  Another one under a known name gets the name the done
- * folder will give it: NAME,ungcuu-2 and so on.  True: nothing new to store. */
-static bool
-put_back(struct hub *hub, struct intake *box, struct wanted *wanted, const char *hex)
-{
-	g_autofree char *name = g_steal_pointer(&wanted->uid);
-	struct id known = wanted->known;
-
-	for (guint n = 2; ; n++) {
-		if (moves_again(hub, known, hex))
-			return true;
-		g_free(wanted->uid);
-		wanted->uid = g_strdup_printf("%s" SECOND "%u", name, n);
-		if (!mail_known(hub->store, box->name, box->identity, wanted->uid, &known))
-			return false;
-	}
-}
-
 static void
 mail_stored(struct hub *hub, struct intake *box, struct wanted *wanted, guint64 size,
 	const guint8 *sha256)
@@ -391,7 +384,10 @@ mail_stored(struct hub *hub, struct intake *box, struct wanted *wanted, guint64 
 	g_autoptr(GError) error = NULL;
 	g_autofree char *text = NULL;
 
-	if (!wanted->adopts && !id_is_null(wanted->known) && put_back(hub, box, wanted, hex))
+	if (wanted->swept && !wanted->adopts && !balance_taken(hub, box, wanted, hex))
+		return;
+	if (!wanted->adopts && !id_is_null(wanted->known) &&
+	    intake_put_back(hub, box, wanted, hex))
 		return;
 	if (blob_link(hub->store, &wanted->blob, size, &error) != DONE) {
 		not_taken(box, LATER, error->message);
@@ -408,11 +404,15 @@ mail_stored(struct hub *hub, struct intake *box, struct wanted *wanted, guint64 
 		.arrived = wanted->arrived, .received = hub->now, .state = MAIL_STORED,
 		.kind = wanted->header_only ? KIND_OVERSIZE : -1,
 		.blob = wanted->blob.id, .sha256 = hex, .next_try = hub->now,
+		.moved = wanted->swept, .silent = wanted->swept &&
+			(box->restores || box->adopt_silent),
 	};
 
 	hub_must(mail_add(hub->store, &mail, &error), &error, "mail");
 	hub_journal(hub, (struct id){ { 0 } }, mail.id, "stored", wanted->header_only ?
-		"larger than policy.max_size: its header alone" : NULL);
+		"larger than policy.max_size: its header alone" : !wanted->swept ? NULL :
+		mail.silent ? "found in the done folder, not answered" :
+		"found in the done folder");
 	text = id_text(mail.id);
 	log_event(LOG_INFO, "stored", "mail=%s mailbox=%s size=%" G_GUINT64_FORMAT " sha=%.16s",
 		text, box->name, size, hex);
@@ -442,6 +442,8 @@ intake_taken(struct hub *hub, struct link *link, struct frame *frame)
 	is_limit = outcome == NEVER && strstr(why, "limit") != NULL;
 	if (outcome == DONE && n == DIGEST_SIZE)
 		mail_stored(hub, box, wanted, size, digest);
+	else if (is_limit && wanted->header_only && wanted->swept)
+		balance_refused(box, wanted);
 	else if (is_limit && wanted->header_only)
 		oversize_refused(hub, box, wanted, why);
 	else if (is_limit)
@@ -474,7 +476,7 @@ step_taking(struct hub *hub, struct intake *box, struct link *link)
 		return;
 	if (!box->more)
 		folder_end(box);
-	if (box->folder < box->folders->len && !hub->stopping) {
+	if (box->folder < intake_folders(box) && !hub->stopping) {
 		list_ask(hub, box, link);
 		return;
 	}

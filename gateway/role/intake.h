@@ -17,6 +17,7 @@ struct wanted {
 	char *uid;
 	struct id known;		/* the moved or left mail that had this name; null: none */
 	bool adopts;			/* it is the left one, and is taken in now */
+	bool swept;			/* it lies in the done folder */
 	const char *folder;		/* of box->folders */
 	bool header_only;		/* larger than policy.max_size */
 	guint64 size;			/* as listed */
@@ -49,7 +50,21 @@ struct intake {
 	guint moved;			/* of this poll's last SETTLE */
 	guint polls;
 	struct mailbox *row;
+
+	/* balance.c */
+	char *done_folder;
+	gint64 balance_due;
+	bool sweeps;			/* this poll lists the done folder, too */
+	bool restores;			/* after a restore: what is unknown there is taken in */
+	GHashTable *compared;		/* char *: copies whose bytes were looked at; stray? */
+	guint64 strays;			/* of this sweep */
 };
+
+/* The folder being read: a watched one, or after those the done folder. */
+const char *intake_folder(const struct intake *);
+guint intake_folders(const struct intake *);	/* of this poll */
+/* A row for what stays where it is and is never answered. */
+void intake_leave(struct hub *, struct intake *, const char *uid, gint64 arrived, guint64 size);
 
 /* This poll is over and proves nothing; the next comes after a back-off. */
 void intake_failed(struct hub *, struct intake *, const char *why);
@@ -71,5 +86,22 @@ void idle_regular_poll(struct intake *);
 void room_ask(struct hub *, struct intake *, struct link *);
 /* Asks for the oldest unmoved mails of one folder; false when there are none. */
 bool settle_ask(struct hub *, struct intake *, struct link *);
+
+/* ---- again.c: names in use before -------------------------------------------- */
+
+bool intake_put_back(struct hub *, const struct intake *, struct wanted *, const char *hex);
+
+/* ---- balance.c: the done folder ---------------------------------------------- */
+
+void balance_read(struct hub *, struct intake *);	/* after a restore? */
+void balance_clear(struct intake *);
+void balance_begin(struct hub *, struct intake *);	/* with a poll: is it time? */
+/* One mail of the done folder's list: is it to be taken and looked at?  Then *wanted says how. */
+bool balance_listed(struct hub *, struct intake *, const char *uid, gint64 arrived,
+	struct wanted *);
+/* It was: true when it has to be stored. */
+bool balance_taken(struct hub *, struct intake *, const struct wanted *, const char *sha256);
+void balance_refused(struct intake *, const struct wanted *);
+void balance_end(struct hub *, struct intake *);	/* with a poll that went well */
 
 #endif

@@ -2,7 +2,7 @@
 # from it only the objects it calls, so that no role gets libconfig for being started by one that has it.
 noinst_LIBRARIES += gateway/role/librole.a
 gateway_role_librole_a_SOURCES = \
-	gateway/role/role.h \
+	gateway/role/role.h gateway/role/verbs.h \
 	gateway/role/roles.c \
 	gateway/role/worker.c \
 	gateway/role/spawn.c \
@@ -53,6 +53,8 @@ ungcuu_hub_SOURCES = \
 	gateway/role/child.c \
 	gateway/role/ingest.c gateway/role/evidence.c \
 	gateway/role/control.c
+ungcuu_hub_SOURCES += gateway/role/covered.c gateway/role/balance.c gateway/role/again.c gateway/role/digest.c \
+	gateway/role/retention.c
 ungcuu_hub_LDADD = $(HUB_LIBS)
 ungcuu_fetch_SOURCES = gateway/role/fetch.c
 ungcuu_fetch_LDADD = $(FETCH_LIBS)

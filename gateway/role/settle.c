@@ -49,8 +49,10 @@ settle_ask(struct hub *hub, struct intake *box, struct link *link)
 	return true;
 }
 
+struct copy { const char *identity, *uid; };	/* in the done folder; "": not told */
+
 static void
-one_settled(struct hub *hub, struct intake *box, guint n, guint32 outcome)
+one_settled(struct hub *hub, struct intake *box, guint n, guint32 outcome, const struct copy *copy)
 {
 	g_autoptr(GError) error = NULL;
 	struct mail *mail;
@@ -60,6 +62,8 @@ one_settled(struct hub *hub, struct intake *box, guint n, guint32 outcome)
 		return;
 	mail = mail_get(hub->store, g_array_index(box->settling, struct id, n));
 	mail->moved = true;
+	if (*copy->identity != '\0')
+		mail_set_done(mail, copy->identity, copy->uid);
 	hub_must(mail_put(hub->store, mail, &error), &error, "mail");
 	mail_free(mail);
 	box->moved++;
@@ -72,6 +76,7 @@ intake_settled(struct hub *hub, struct link *link, struct frame *frame)
 	const char *why, *uid, *item_why;
 	guint32 outcome, item_outcome;
 	struct intake *box;
+	struct copy copy;
 	guint n = 0;
 
 	if (link->index >= hub->boxes->len)
@@ -79,9 +84,10 @@ intake_settled(struct hub *hub, struct link *link, struct frame *frame)
 	box = hub->boxes->pdata[link->index];
 	if (box->phase != PHASE_SETTLING)
 		return;
-	g_variant_get(frame->body, "(u&sa(sus))", &outcome, &why, &items);
-	while (g_variant_iter_next(items, "(&su&s)", &uid, &item_outcome, &item_why))
-		one_settled(hub, box, n++, item_outcome);
+	g_variant_get(frame->body, "(u&sa(susss))", &outcome, &why, &items);
+	while (g_variant_iter_next(items, "(&su&s&s&s)", &uid, &item_outcome, &item_why,
+	    &copy.identity, &copy.uid))
+		one_settled(hub, box, n++, item_outcome, &copy);
 	if (outcome != DONE || box->moved == 0)
 		intake_failed(hub, box, outcome != DONE ? why :
 			"the server copies cannot be moved");

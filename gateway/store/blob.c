@@ -187,6 +187,19 @@ blob_link(struct store *store, struct blob *blob, guint64 size, GError **error)
 }
 
 enum outcome
+spool_link(struct store *store, int fd, struct id id, GError **error)
+{
+	g_autofree char *name = id_text(id);
+
+	/* Under this name there was never anything else, but it may be half of a copy. */
+	if (fsync(fd) != 0 || (unlinkat(store->spool_fd, name, 0) != 0 && errno != ENOENT) ||
+	    file_link(fd, store->spool_fd, name) != 0)
+		return fail(error, LATER, "spool %s: %s", store->spool, g_strerror(errno));
+	store->spool_moved = true;
+	return DONE;
+}
+
+enum outcome
 blob_put(struct store *store, GBytes *bytes, struct id *out, GError **error)
 {
 	struct blob blob = { .fd = -1 };
@@ -276,6 +289,16 @@ blob_exists(struct store *store, struct id id)
 
 	bind_id(&q, id);
 	return query_row(&q) && blob_has_file(store, id);
+}
+
+bool
+blob_is_erased(struct store *store, struct id id)
+{
+	g_auto(query_auto) q = query_new(store, "blob lookup",
+		"SELECT 1 FROM blob WHERE id = ? AND wrapped IS NULL");
+
+	bind_id(&q, id);
+	return query_row(&q);
 }
 
 enum outcome

@@ -31,7 +31,7 @@ struct store {
 	int changes;			/* sqlite3_total_changes() when the turn began */
 	struct head head;
 	guint8 columns_key[KEY_SIZE], lookup_key[KEY_SIZE], journal_key[KEY_SIZE],
-		wrap_key[KEY_SIZE];
+		wrap_key[KEY_SIZE], backup_key[KEY_SIZE];
 };
 
 /* ---- query.c -------------------------------------------------------------------------- */
@@ -121,6 +121,7 @@ enum outcome key_check_put(struct store *, GError **error);
 enum outcome key_check(struct store *, GError **error);
 /* schema.c: brings the database to this program's version, or says why not. */
 enum outcome schema_bring(struct store *, GError **error);
+int schema_newest(void);
 /* One number from a PRAGMA or a count, where an unreadable database is an answer. */
 enum outcome number_read(struct store *, const char *sql, gint64 *out, GError **error);
 /* store.c: the only COMMIT. */
@@ -141,6 +142,8 @@ void text_digest(const struct store *, const char *purpose, const char *text,
 	guint8 out[DIGEST_SIZE]);
 /* blob.c */
 enum outcome spool_open(struct store *, bool fresh, GError **error);
+/* Syncs a written nameless file and names it, in place of what has this name. */
+enum outcome spool_link(struct store *, int fd, struct id, GError **error);
 enum outcome spool_settle(struct store *, GError **error);	/* before the commit */
 void spool_unlink(struct store *);				/* after it */
 /* journal.c */

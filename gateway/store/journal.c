@@ -312,6 +312,13 @@ chain_walk(struct store *store, struct journal_check *check, struct head *last)
 	}
 }
 
+char *
+journal_head(struct store *store, gint64 *rows)
+{
+	*rows = store->head.seq;
+	return digest_hex(store->head.mac);
+}
+
 void
 journal_verify(struct store *store, struct journal_check *check)
 {

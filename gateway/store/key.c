@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * key: the store key: 32 random bytes as 64 hex digits and a newline, in a file only its owner
- * may read.  It is made once, before the database, and only where there is no database; four
- * keys for four uses are derived from it, and it is wiped.  A sealed constant in the store tells
+ * may read.  It is made once, before the database, and only where there is no database; five
+ * keys for five uses are derived from it, and it is wiped.  A sealed constant in the store tells
  * the right key from any other.
  */
 #include "store/internal.h"
@@ -80,6 +80,7 @@ key_divide(struct store *store, guint8 key[KEY_SIZE])
 	key_derive(key, "store lookup", store->lookup_key);
 	key_derive(key, "store journal", store->journal_key);
 	key_derive(key, "store blob keys", store->wrap_key);
+	key_derive(key, "store backup", store->backup_key);
 	wipe(key, KEY_SIZE);
 }
 

@@ -8,6 +8,7 @@
 #include "store/internal.h"
 
 #include <stddef.h>
+#include <string.h>
 
 WORDS_COLUMN(mail_state)
 WORDS_COLUMN(kind)
@@ -38,7 +39,9 @@ WORDS_COLUMN(kind)
 	X("reason",        sealed, reason,      "mail.reason") \
 	X("ticket",        id,     ticket,      NULL) \
 	X("relation",      text,   relation,    NULL) \
-	X("silent",        bool,   silent,      NULL)
+	X("silent",        bool,   silent,      NULL) \
+	X("done",          sealed, done,        "mail.done") \
+	X("done_digest",   digest, done,        "done")
 
 #define ROW mail
 static const struct column mail_fixed[] = { MAIL_FIXED(COLUMN_ROW) COLUMN_END };
@@ -60,6 +63,7 @@ mail_free(struct mail *mail)
 	g_free(mail->stage);
 	g_free(mail->reason);
 	g_free(mail->relation);
+	g_free(mail->done);
 	g_free(mail);
 }
 
@@ -149,6 +153,57 @@ mail_by_sha256(struct store *store, const guint8 sha256[DIGEST_SIZE], struct id 
 	return query_id(&q, out);
 }
 
+static char *
+done_name(const char *identity, const char *uid)
+{
+	return g_strconcat(identity, "\n", uid, NULL);
+}
+
+void
+mail_set_done(struct mail *mail, const char *identity, const char *uid)
+{
+	g_free(mail->done);
+	mail->done = done_name(identity, uid);
+}
+
+bool
+mail_done_is_of(const struct mail *mail, const char *identity)
+{
+	gsize size = strlen(identity);
+
+	return mail->done != NULL && strncmp(mail->done, identity, size) == 0 &&
+		mail->done[size] == '\n';
+}
+
+bool
+mail_by_done(struct store *store, const char *mailbox, const char *identity, const char *uid,
+	struct id *out)
+{
+	g_auto(query_auto) q = query_new(store, "mail_by_done",
+		"SELECT id FROM mail WHERE done_digest = ? AND mailbox = ? ORDER BY seq LIMIT 1");
+	g_autofree char *name = done_name(identity, uid);
+	guint8 digest[DIGEST_SIZE];
+
+	text_digest(store, "done", name, digest);
+	bind_bytes(&q, digest, sizeof digest);
+	bind_text(&q, mailbox);
+	return query_id(&q, out);
+}
+
+bool
+mail_by_content(struct store *store, const char *mailbox, const char *sha256, struct id *out)
+{
+	g_auto(query_auto) q = query_new(store, "mail_by_content",
+		"SELECT id FROM mail WHERE sha256_digest = ? AND mailbox = ?"
+		" ORDER BY done_digest IS NOT NULL, moved DESC, seq LIMIT 1");
+	guint8 digest[DIGEST_SIZE];
+
+	text_digest(store, "sha256", sha256, digest);
+	bind_bytes(&q, digest, sizeof digest);
+	bind_text(&q, mailbox);
+	return query_id(&q, out);
+}
+
 /* ---- what waits ----------------------------------------------------------------------- */
 
 GPtrArray *
@@ -231,6 +286,18 @@ mail_list(struct store *store, int state, guint limit, const char *after)
 	bind_int(&q, limit);
 	if (state >= 0)
 		bind_text(&q, mail_state_text(state));
+	return mails_load(&q);
+}
+
+GPtrArray *
+mail_filed(struct store *store, enum kind kind, gint64 since, guint limit)
+{
+	g_auto(query_auto) q = query_new(store, "mail_filed", SELECT
+		"WHERE state = 'decided' AND kind = ? AND received >= ? ORDER BY seq LIMIT ?");
+
+	bind_text(&q, kind_word(kind));
+	bind_int(&q, since);
+	bind_int(&q, limit);
 	return mails_load(&q);
 }
 

@@ -180,13 +180,36 @@ static const char schema_12[] =
 "	WHERE next_try >= 0 AND in_attempt = 0;"
 "CREATE INDEX outgoing_since ON outgoing (state, since) WHERE next_try >= 0 AND in_attempt = 0;"
 "CREATE INDEX outgoing_reported ON outgoing (delivery, delivery_at) WHERE delivery_at > 0;";
+/* done: what the copy in the done folder is called there, where the server told or we compared.
+ * erased: when its content was, ms; 0: not.  A ticket that got more since is to be erased again. */
+static const char schema_14[] =
+"ALTER TABLE mail ADD COLUMN done BLOB;"			/* sealed */
+"ALTER TABLE mail ADD COLUMN done_digest BLOB;"			/* keyed */
+"CREATE INDEX mail_done ON mail (done_digest) WHERE done_digest IS NOT NULL;"
+"ALTER TABLE mail ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;"
+"ALTER TABLE outgoing ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;"
+"ALTER TABLE ticket ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;"
+"CREATE INDEX mail_loose ON mail (received)"
+"	WHERE ticket IS NULL AND state = 'decided' AND erased = 0;"
+"CREATE INDEX outgoing_loose ON outgoing (created)"
+"	WHERE ticket IS NULL AND state IN ('sent', 'cancelled') AND erased = 0;"
+"CREATE INDEX ticket_kept ON ticket (updated)"
+"	WHERE state IN ('closed', 'rejected', 'duplicate', 'transferred') AND erased < updated;"
+"CREATE INDEX payload_kept ON payload (seq) WHERE why IS NOT NULL;";
 
 static const struct { int version; const char *sql; } migrations[] = {
 	{ 1, schema_1 },
 	{ 2, schema_2 },
 	{ 3, schema_3 },
 	{ 12, schema_12 },
+	{ 14, schema_14 },
 };
+
+int
+schema_newest(void)
+{
+	return migrations[G_N_ELEMENTS(migrations) - 1].version;
+}
 
 enum outcome
 number_read(struct store *store, const char *sql, gint64 *out, GError **error)
@@ -206,7 +229,7 @@ static enum outcome
 schema_look(struct store *store, gint64 *version, GError **error)
 {
 	gint64 application = 0, n = 0;
-	gint64 newest = migrations[G_N_ELEMENTS(migrations) - 1].version;
+	gint64 newest = schema_newest();
 	enum outcome how;
 
 	if ((how = number_read(store, "PRAGMA user_version", version, error)) != DONE ||

@@ -418,5 +418,6 @@ store_close(struct store *store)
 	wipe(store->lookup_key, KEY_SIZE);
 	wipe(store->journal_key, KEY_SIZE);
 	wipe(store->wrap_key, KEY_SIZE);
+	wipe(store->backup_key, KEY_SIZE);
 	g_free(store);
 }

@@ -30,6 +30,7 @@ struct mail {
 	char *stage, *reason;		/* when held; reason sealed */
 	struct id ticket;		/* null id: none */
 	char *relation; bool silent;	/* "first" "reply" "other-sender" "hint" or NULL; silent: not answered */
+	char *done;			/* sealed: its copy in the done folder, as mail_set_done() wrote it; or NULL */
 };
 void mail_free(struct mail *);
 
@@ -111,6 +112,7 @@ enum outcome blob_put(struct store *, GBytes *, struct id *out, GError **error);
 /* Plain bytes in a frozen memfd, or -1. */
 int blob_get(struct store *, struct id, guint64 max, GError **error);
 bool blob_exists(struct store *, struct id);	/* row, key and file are there */
+bool blob_is_erased(struct store *, struct id);	/* on purpose */
 /* Drops the key in the turn, the file after its commit; the row stays, so the ledger knows it was erased. */
 enum outcome blob_erase(struct store *, struct id, GError **error);
 guint blob_sweep(struct store *);	/* removes files without rows; at start only; how many */
@@ -135,6 +137,7 @@ GPtrArray *mail_sealed(struct store *, guint limit);	/* decided, but encrypted a
 GPtrArray *mail_unmoved(struct store *, const char *mailbox, guint limit);	/* stored, server copy still there */
 /* Lists go in order of arrival; after: the last id text (ticket number) of the page before, or NULL. */
 GPtrArray *mail_list(struct store *, int state, guint limit, const char *after);
+GPtrArray *mail_filed(struct store *, enum kind, gint64 since, guint limit);	/* decided, received since then */
 GPtrArray *mail_of_ticket(struct store *, struct id ticket);
 /* Letter and verdict as opened; identity digests for duplicates and receipts are taken from it. */
 enum outcome mail_put_letter(struct store *, struct id, const struct letter *, const struct verdict *,
@@ -148,6 +151,12 @@ bool mail_same_message_id(struct store *, struct id, struct id *out);
 /* Latest mail that came with this Message-ID (without < >) and has a ticket. */
 bool mail_by_message_id(struct store *, const char *message_id, struct id *out);
 bool mail_by_own_digest(struct store *, const guint8 own[DIGEST_SIZE], struct id *out);
+/* The copy in the done folder: as that folder lists it (identity, uid); whose it is; of which listing it is. */
+void mail_set_done(struct mail *, const char *identity, const char *uid);
+bool mail_by_done(struct store *, const char *mailbox, const char *identity, const char *uid, struct id *out);
+bool mail_done_is_of(const struct mail *, const char *identity);
+/* A mail of this mailbox with these raw bytes (hex); rather one whose copy is not known. */
+bool mail_by_content(struct store *, const char *mailbox, const char *sha256, struct id *out);
 bool mail_by_sha256(struct store *, const guint8 sha256[DIGEST_SIZE], struct id *out);
 /* Ledger: kind[k] per enum kind of final rows (held ones only if oversize), plus held and pending; missing: rows
  * whose blob is gone without having been erased.  mailbox NULL: all.  missing: g_ptr_array_unref(). */
@@ -205,9 +214,11 @@ enum outcome journal_add(struct store *, gint64 at, struct id ticket, struct id 
 GPtrArray *journal_of(struct store *, struct id ticket_or_mail);
 struct journal_check { gint64 rows; char *head; bool ok; gint64 first_bad; char *what; };
 gint64 journal_latest(struct store *);		/* time of the last row, ms; 0: there is none */
+char *journal_head(struct store *, gint64 *rows);	/* mac of the last row, hex; g_free() */
 void journal_verify(struct store *, struct journal_check *);	/* g_free(head), g_free(what) */
 enum outcome journal_erase_payload(struct store *, gint64 seq, GError **error);
 
-#include "store/certificates.h"	/* the rest of what this folder shows */
+#include "store/backup.h"	/* the rest of what this folder shows */
+#include "store/certificates.h"
 
 #endif

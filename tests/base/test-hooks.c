@@ -214,10 +214,12 @@ test_table(void)
 	}
 	g_autofree char *gateway = g_build_filename(top, "gateway", NULL);
 	names_of_sources(used, gateway);
-	for (const char *const *point = fault_names(); *point; point++) {
-		g_assert_nonnull(strchr(*point, ' '));
-		g_hash_table_add(listed, g_strndup(*point, strcspn(*point, " ")));
-	}
+	for (guint i = 0; i < 2; i++)
+		for (const char *const *point = i ? fault_names_beside() : fault_names(); *point;
+		    point++) {
+			g_assert_nonnull(strchr(*point, ' '));
+			g_hash_table_add(listed, g_strndup(*point, strcspn(*point, " ")));
+		}
 	g_hash_table_iter_init(&iter, used);
 	while (g_hash_table_iter_next(&iter, &name, NULL))
 		if (!g_hash_table_contains(listed, name))

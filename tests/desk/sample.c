@@ -39,7 +39,8 @@ static const char *const settings[] = {
 };
 
 static const char *const templates[] = { "vi/T01", "vi/T02", "vi/T03", "vi/T04", "vi/T32", "vi/T33",
-	"vi/T35", "vi/T38", "en/T01", "en/T02", "en/T03", "en/T32", "en/T33", "en/T35", "en/T38" };
+	"vi/T35", "vi/T38", "vi/T39", "en/T01", "en/T02", "en/T03", "en/T32", "en/T33", "en/T35",
+	"en/T38", "en/T39" };
 
 static const char *
 top(const char *variable)

@@ -51,3 +51,7 @@ check_PROGRAMS += tests/store/test-pins
 tests_store_test_pins_SOURCES = tests/store/test-pins.c tests/store/scratch.h
 tests_store_test_pins_LDADD = $(STORE_LIBS)
 unit_tests += tests/store/test-pins
+check_PROGRAMS += tests/store/test-backup
+tests_store_test_backup_SOURCES = tests/store/test-backup.c tests/store/scratch.h
+tests_store_test_backup_LDADD = $(STORE_LIBS)
+unit_tests += tests/store/test-backup

@@ -348,6 +348,11 @@ schema_of(struct scratch *s)
 static const char without_pins[] = "DROP TABLE pin; DROP INDEX mail_sealed;"
 	" ALTER TABLE mail DROP COLUMN sealed; ALTER TABLE mail DROP COLUMN silent;"
 	" DROP INDEX outgoing_sent; ALTER TABLE outgoing DROP COLUMN sent;"
+	" DROP INDEX mail_done; DROP INDEX mail_loose; DROP INDEX outgoing_loose;"
+	" DROP INDEX ticket_kept; DROP INDEX payload_kept;"
+	" ALTER TABLE mail DROP COLUMN done; ALTER TABLE mail DROP COLUMN done_digest;"
+	" ALTER TABLE mail DROP COLUMN erased; ALTER TABLE outgoing DROP COLUMN erased;"
+	" ALTER TABLE ticket DROP COLUMN erased;"
 	" PRAGMA user_version = 1";
 static const char schema_1_sha256[] =
 	"719dcaa651febcfec2e15a6de3c97b2179315ee34888c9f1213902981d551865";

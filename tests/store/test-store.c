@@ -59,7 +59,8 @@ test_settings(void)
 	scratch_init(&s);
 	scratch_open(&s, true);
 	for (int again = 0; again < 2; again++) {
-		g_assert_cmpint(number_of(s.store, "PRAGMA user_version"), ==, 12);
+		g_assert_cmpint(number_of(s.store, "PRAGMA user_version"), ==,
+			schema_newest());
 		g_assert_cmpint(number_of(s.store, "PRAGMA application_id"), ==, 0x756e6763);
 		scratch_reopen(&s, true);
 	}

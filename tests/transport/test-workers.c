@@ -204,8 +204,8 @@ test_list_settle(struct tree *tree, gconstpointer unused)
 	g_autoptr(GVariant) moved = g_variant_get_child_value(settled.body, 2);
 
 	g_variant_get_child(settled.body, 0, "u", &whole);
-	g_variant_get_child(moved, 0, "(&su&s)", &uid, &first, &why);
-	g_variant_get_child(moved, 1, "(&su&s)", &uid, &second, &why);
+	g_variant_get_child(moved, 0, "(&su&s&s&s)", &uid, &first, &why, NULL, NULL);
+	g_variant_get_child(moved, 1, "(&su&s&s&s)", &uid, &second, &why, NULL, NULL);
 	g_assert_cmpuint(whole, ==, DONE);
 	g_assert_cmpuint(first, ==, DONE);
 	g_assert_cmpuint(second, ==, NEVER);
