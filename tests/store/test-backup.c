@@ -126,7 +126,7 @@ test_both_ways(void)
 	g_assert_cmpuint(held->len, ==, 1);
 	assert_same_id(out->ticket, waiting->id);
 	g_assert_nonnull(strstr(out->reason, "restored"));
-	g_assert_cmpint(outgoing_next_due(pair.to.store), ==, -1);
+	g_assert_cmpint(outgoing_next_due(pair.to.store, -1), ==, -1);
 	ticket_free(sent);
 	ticket_free(waiting);
 	pair_clear(&pair);
