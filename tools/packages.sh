@@ -9,7 +9,7 @@ BUILD_PACKAGES="autoconf automake gcc libc6-dev linux-libc-dev make pkgconf
 	libglib2.0-dev libgnutls28-dev libseccomp-dev libsqlite3-dev libetpan-dev libgmime-3.0-dev libgumbo-dev
 	libgpgme-dev libconfig-dev libjansson-dev gpg gpg-agent gpgconf gpgsm python3"
 # tests besides
-TEST_PACKAGES="binutils mandoc util-linux xz-utils openssl dovecot-imapd dovecot-lmtpd postfix"
+TEST_PACKAGES="binutils mandoc util-linux xz-utils openssl dovecot-imapd dovecot-lmtpd dovecot-pop3d postfix"
 
 packages_missing() {	# PACKAGE...: those not installed
 	for package in "$@"; do

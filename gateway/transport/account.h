@@ -43,8 +43,6 @@ enum outcome account_enter(struct account *, const char *folder, bool *there, GE
 /* Names a mail of the selected folder.  Its uid alone does not: folders made in the same second
  * have the same UIDVALIDITY.  g_free(). */
 char *account_key(const struct account *, const char *uid);
-/* Trouble on the way to a mail says nothing about the mail: whatever it was is LATER here. */
-enum outcome only_later(GError **error);
 
 /* imap-take.c */
 struct item { guint32 number, uid; bool is_whole; guint64 size; gint64 arrived; };

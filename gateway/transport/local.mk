@@ -12,4 +12,8 @@ gateway_transport_libtransport_a_SOURCES = gateway/transport/transport.h \
 	gateway/transport/imap-name.c \
 	gateway/transport/account.h gateway/transport/source-imap.c \
 	gateway/transport/imap-take.c gateway/transport/imap-batch.c \
-	gateway/transport/imap-settle.c gateway/transport/imap-check.c gateway/transport/imap-room.c
+	gateway/transport/imap-settle.c gateway/transport/imap-check.c gateway/transport/imap-room.c \
+	gateway/transport/server.h gateway/transport/server.c \
+	gateway/transport/pop3.h gateway/transport/pop3.c gateway/transport/pop3-login.c \
+	gateway/transport/pop3-dots.c gateway/transport/maildrop.c gateway/transport/received.c \
+	gateway/transport/source-pop3.c gateway/transport/pop3-check.c

@@ -6,12 +6,12 @@
  * the session; imap-take.c and imap-settle.c do the rest.
  */
 #include "transport/account.h"
+#include "transport/server.h"
 #include "model/model.h"
 
 #include <string.h>
 #include <syslog.h>
 
-#define REFUSED_WAIT	300	/* seconds until a refused login is tried again */
 #define UID_TEXT_MAX	21	/* "4294967295.4294967295" */
 
 /* ---- uids ---------------------------------------------------------------------------------- */
@@ -52,44 +52,6 @@ drop(struct account *account)
 	g_hash_table_remove_all(account->ahead);
 }
 
-/* The login that was refused last, and until when it is not tried again: a server that counts
- * them may lock the account.  Another password is another login. */
-static struct { char *who, *why; gint64 until; } refused;
-
-static char *
-who(const struct server_settings *server)
-{
-	guint8 digest[DIGEST_SIZE];
-	g_autofree char *hex = NULL;
-	const char *password = server->password ? server->password : "";
-
-	digest_bytes(password, strlen(password), digest);
-	hex = digest_hex(digest);
-	return g_strdup_printf("%s %u %s %s", server->host, server->port, server->user, hex);
-}
-
-static bool
-is_refused_still(const struct server_settings *server, GError **error)
-{
-	g_autofree char *me = who(server);
-
-	if (g_strcmp0(refused.who, me) != 0 || g_get_monotonic_time() >= refused.until)
-		return false;
-	fail(error, NEVER, "%s (not tried again for %d s, so that the account is not locked)",
-		refused.why, REFUSED_WAIT);
-	return true;
-}
-
-static void
-remember_refusal(const struct server_settings *server, const char *why)
-{
-	g_free(refused.who);
-	g_free(refused.why);
-	refused.who = who(server);
-	refused.why = g_strdup(why);
-	refused.until = g_get_monotonic_time() + (gint64) REFUSED_WAIT * G_USEC_PER_SEC;
-}
-
 /* Logged in, as far as we know. */
 enum outcome
 account_connect(struct account *account, GError **error)
@@ -101,7 +63,7 @@ account_connect(struct account *account, GError **error)
 	if (account->imap && !imap_is_over(account->imap))
 		return DONE;
 	drop(account);
-	if (is_refused_still(&account->server, error))
+	if (server_is_refused(&account->server, error))
 		return NEVER;
 	how = imap_open(&account->server, &account->imap, &was_refused, &why);
 	if (how == DONE) {
@@ -111,7 +73,7 @@ account_connect(struct account *account, GError **error)
 		drop(account);
 	}
 	if (was_refused)
-		remember_refusal(&account->server, why->message);
+		server_refuse(&account->server, why->message);
 	g_propagate_error(error, g_steal_pointer(&why));
 	return how;
 }
@@ -159,31 +121,15 @@ account_key(const struct account *account, const char *uid)
 	return g_strconcat(uid, "/", account->selected ? account->selected : "", NULL);
 }
 
-enum outcome
-only_later(GError **error)
-{
-	if (error && *error)
-		(*error)->code = LATER;
-	return LATER;
-}
-
 /* ---- opening ------------------------------------------------------------------------------- */
 
 static void
 imap_source_close(void *box)
 {
 	struct account *account = box;
-	struct server_settings *server = &account->server;
 
 	drop(account);
-	g_free((char *) server->host);
-	g_free((char *) server->tls);
-	g_free((char *) server->ca_file);
-	g_free((char *) server->tls_pin);
-	g_free((char *) server->user);
-	if (server->password)
-		wipe((char *) server->password, strlen(server->password));
-	g_free((char *) server->password);
+	server_clear(&account->server);
 	g_free(account->done_folder);
 	g_free(account->held_folder);
 	g_hash_table_unref(account->sizes);
@@ -199,14 +145,8 @@ static struct account *
 account_new(const struct source_settings *settings)
 {
 	struct account *account = g_new0(struct account, 1);
-	const struct server_settings *server = &settings->server;
 
-	account->server = (struct server_settings) {
-		.host = g_strdup(server->host), .port = server->port, .tls = g_strdup(server->tls),
-		.ca_file = g_strdup(server->ca_file), .tls_pin = g_strdup(server->tls_pin),
-		.user = g_strdup(server->user), .password = g_strdup(server->password),
-		.patience = server->patience,
-	};
+	server_copy(&settings->server, &account->server);
 	account->done_folder = g_strdup(settings->done_folder);
 	account->held_folder = g_strdup(settings->held_folder);
 	account->sizes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * A mailbox as the fetch role sees it: list, take, settle, whatever kind it is of.  The kinds do
- * the work; what they have in common is here.  Never looks into a mail, never deletes one.
+ * the work; what they have in common is here.  Never looks into a mail.
  */
 #include "transport/source.h"
 #include "model/model.h"
@@ -13,7 +13,8 @@ struct source {
 	void *box;
 };
 
-static const struct source_kind *const kinds[] = { &source_maildir, &source_imap };
+static const struct source_kind *const kinds[] = { &source_maildir, &source_imap,
+	&source_pop3 };
 
 /* ---- what the kinds use -------------------------------------------------------------------- */
 
@@ -94,6 +95,14 @@ sink_put(struct sink *sink, const void *bytes, gsize size, GError **error)
 	return sink->put(sink->data, bytes, size, error);
 }
 
+enum outcome
+only_later(GError **error)
+{
+	if (error && *error)
+		(*error)->code = LATER;
+	return LATER;
+}
+
 void
 line_add(GPtrArray *lines, const char *format, ...)
 {
@@ -163,6 +172,16 @@ source_expect(struct source *source, const char *folder, const char *const *uids
 {
 	if (source->kind->expect)
 		source->kind->expect(source->box, folder, uids);
+}
+
+enum outcome
+source_date(struct source *source, const char *uid, gint64 *arrived, GError **error)
+{
+	*arrived = -1;
+	if (!source->kind->date)
+		return fail(error, NEVER, "a mailbox of type %s tells it in its list",
+			source->kind->type);
+	return source->kind->date(source->box, uid, arrived, error);
 }
 
 enum outcome

@@ -37,16 +37,20 @@ struct source_kind {
 	enum outcome (*wait)(void *box, const char *folder, guint seconds, int fd, bool *news,
 		GError **);
 	enum outcome (*room)(void *box, struct room *, GError **);	/* or NULL */
+	/* as source_date(); NULL: the list tells it */
+	enum outcome (*date)(void *box, const char *uid, gint64 *arrived, GError **);
 	void (*folders)(void *box, GPtrArray *names);	/* sorted, INBOX first, by source.c */
 	void (*check)(const struct source_settings *, GPtrArray *lines);
 };
-extern const struct source_kind source_maildir, source_imap;
+extern const struct source_kind source_maildir, source_imap, source_pop3;
 
 struct found *found_new(const char *uid, gint64 arrived, guint64 size);
 /* why: copied; NULL where it is DONE.  The rest is taken. */
 struct settled *settled_new(enum outcome, const char *why, char *identity, char *uid);
 /* Counts, and hands on at most sink->max bytes in all. */
 enum outcome sink_put(struct sink *, const void *, gsize, GError **error);
+/* Trouble on the way to a mail says nothing about the mail: whatever it was is LATER here. */
+enum outcome only_later(GError **error);
 /* "ok|warn|fail: ..." for source_check(). */
 void line_add(GPtrArray *lines, const char *format, ...) G_GNUC_PRINTF(2, 3);
 

@@ -18,10 +18,11 @@ struct server_settings {
 	const char *host; guint port; const char *tls, *ca_file, *tls_pin, *user, *password; guint patience;
 };
 
-/* ---- source.c: one mailbox: source-maildir.c, source-imap.c --------------------------------- */
+/* ---- source.c: one mailbox: source-maildir.c, source-imap.c, source-pop3.c ------------------ */
 
 struct source;
-/* type "maildir": path; "imap": server.  folders: the watched ones, for source_check(); NULL-terminated or NULL. */
+/* type "maildir": path; "imap", "pop3": server.  folders: the watched ones, for source_check(); NULL-terminated
+ * or NULL. */
 struct source_settings {
 	const char *type, *path, *done_folder, *held_folder;
 	struct server_settings server;
@@ -33,19 +34,20 @@ enum outcome source_open(const struct source_settings *, struct source **, GErro
 void source_close(struct source *);
 
 /* uid: unique within (folder, identity).  Maildir: the base name without its ":2," flags; IMAP: "UIDVALIDITY.UID", so
- * that a uid of a folder made anew is none of the old one's.  arrived: when the server got it (Maildir:
- * modification time of the file; IMAP: INTERNALDATE), ms. */
+ * that a uid of a folder made anew is none of the old one's; POP3: the UIDL text.  arrived: when the server got it
+ * (Maildir: modification time of the file; IMAP: INTERNALDATE), ms; POP3: -1, ask source_date(). */
 struct found { char *uid; gint64 arrived; guint64 size; };
 void found_free(struct found *);
-/* A page of a folder.  identity: "maildir"; of an IMAP folder "UIDVALIDITY/FOLDER".  has_holes: the server did not
+/* A page of a folder.  identity: "maildir"; "uidl"; of an IMAP folder "UIDVALIDITY/FOLDER".  has_holes: the server did not
  * tell of all it has, so what lies before the last uid is to be listed again another time. */
 struct listing { GPtrArray *found; bool more, has_holes; char *identity; };	/* found: struct found */
 void listing_clear(struct listing *);
 typedef struct listing listing_auto;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(listing_auto, listing_clear)
 /* Up to `max` mails of a folder ("INBOX", a watched one or the done folder) with a uid after `after` ("" for
- * the start), in uid order; more says that there are others.  A folder that is not there is an empty one.
- * LATER if `after` is of another UIDVALIDITY: begin anew. */
+ * the start), in uid order (POP3: the server's); more says that there are others.  A folder that is not there is an
+ * empty one.  LATER if `after` is of another UIDVALIDITY: begin anew.  POP3: NEVER behind the last page if there are
+ * mails that cannot be told apart; a list from the start begins a new session, source_settle_many() ends it. */
 enum outcome source_list(struct source *, const char *folder, const char *after, guint max,
 	struct listing *out, GError **error);
 /* These are taken next, in this order: what is small may come together.  A hint; NULL-terminated. */
@@ -58,10 +60,13 @@ enum outcome source_take(struct source *, const char *folder, const char *uid, g
 /* Its header alone, with the empty line; NEVER over LIMIT_HEADER_SIZE. */
 enum outcome source_take_header(struct source *, const char *folder, const char *uid, source_put *, void *data,
 	GError **error);
+/* Of a mail just listed, when its topmost Received field says it came, ms; -1: not known.  NEVER: gone. */
+enum outcome source_date(struct source *, const char *uid, gint64 *arrived, GError **error);
 enum target { TO_DONE, TO_HELD };
-/* Moves mails into the done or the held folder, which is made where it is missing, durably.  DONE: *out holds
- * what became of each, in order (how LATER: still where it was; NEVER: no longer there, and not by us).
- * LATER, NEVER (the server cannot or may not move): nothing is known to have moved.  uids: NULL-terminated. */
+/* Moves mails into the done or the held folder, which is made where it is missing, durably; POP3: removes them, and
+ * ends the session (also for no uid at all).  DONE: *out holds what became of each, in order (how LATER: still
+ * where it was; NEVER: no longer there, and not by us).  LATER, NEVER (the server cannot or may not move, or the
+ * end of a POP3 session was not granted): nothing is known to have moved.  uids: NULL-terminated. */
 struct settled { enum outcome how; char *why, *identity, *uid; };	/* the last two: as the done folder lists it
 									 * now, or NULL: as before, or not known */
 void settled_free(struct settled *);

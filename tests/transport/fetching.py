@@ -189,7 +189,7 @@ def dovecot_program():
 
 
 COMMON = """
-protocols = imap
+protocols = {protocols}
 listen = 127.0.0.1
 base_dir = {place}/run
 state_dir = {place}/state
@@ -210,13 +210,25 @@ service imap-login {{
     ssl = yes
   }}
 }}
-service anvil {{
+{more}service anvil {{
   chroot =
   unix_listener anvil-auth-penalty {{
     mode = 0
   }}
 }}
 auth_failure_delay = 0
+"""
+POP3 = """
+service pop3-login {{
+  chroot =
+  inet_listener pop3 {{
+    port = {pop3_port}
+  }}
+  inet_listener pop3s {{
+    port = {pop3s_port}
+    ssl = yes
+  }}
+}}
 """
 OLD = """
 mail_location = maildir:{place}/mail/%u
@@ -282,13 +294,15 @@ class Dovecot:
 	"""One Dovecot 2.3 or 2.4; the mailbox of `user` is a Maildir in self.mail."""
 
 	def __init__(self, certificate, key, auth="plain login scram-sha-256", capability="", clear=False,
-			user="doi-ung-cuu", tls="yes"):
+			user="doi-ung-cuu", tls="yes", pop3=False):
 		self.place = folder()
 		self.port, self.tls_port = free_port(), free_port()
+		self.pop3_port, self.pop3s_port = (free_port(), free_port()) if pop3 else (None, None)
 		self.user = user
 		self.mail = os.path.join(self.place, "mail", user)
 		self.settings = dict(certificate=certificate, key=key, auth=auth, clear="yes" if clear else "no",
-			no_clear="no" if clear else "yes", ssl=tls,
+			no_clear="no" if clear else "yes", ssl=tls, protocols="imap pop3" if pop3 else "imap",
+			more=POP3.format(pop3_port=self.pop3_port, pop3s_port=self.pop3s_port) if pop3 else "",
 			capability=f"  imap_capability = {capability}" if capability else "")
 		self.process = None
 		os.makedirs(self.mail)
@@ -356,12 +370,12 @@ class Dovecot:
 	def attempts(self):
 		"""Log lines of connections that tried a login, whatever came of it."""
 		return [line for line in self.log().splitlines() if re.search(
-			r"imap-login: .*(Login:|Logged in:|auth failed|attempts in|Internal login)|auth(-worker)?(\(.*\))?: .*\(.*127\.0\.0\.1", line)
+			r"(?:imap|pop3)-login: .*(Login:|Logged in:|auth failed|attempts in|Internal login)|auth(-worker)?(\(.*\))?: .*\(.*127\.0\.0\.1", line)
 			and "no auth attempts" not in line]
 
 	def ended(self):
 		"""Connections that were over before a login (2.3 and 2.4 say it differently)."""
-		return len(re.findall(r"imap-login: .*(?:Disconnected|Login aborted)", self.log()))
+		return len(re.findall(r"(?:imap|pop3)-login: .*(?:Disconnected|Login aborted)", self.log()))
 
 	def path(self, name):
 		return self.mail if name == "INBOX" else os.path.join(self.mail, "." + name)
@@ -482,7 +496,8 @@ class Talk:
 # ---- the driver --------------------------------------------------------------------------------------------
 
 class Driver:
-	def __init__(self, program="tests/transport/imap-driver"):
+	def __init__(self, kind="imap", program="tests/transport/imap-driver"):
+		self.kind = kind
 		self.stderr = tempfile.TemporaryFile()
 		self.process = subprocess.Popen([os.path.join(BUILD, program)], stdin=subprocess.PIPE,
 			stdout=subprocess.PIPE, stderr=self.stderr)
@@ -505,7 +520,7 @@ class Driver:
 
 	def settings(self, port, host="localhost", tls="implicit", ca=None, pin=None, user="doi-ung-cuu",
 			password=PASSWORD, done_folder="Done", patience=10, folders=()):
-		return self.ask("settings", "imap", host, port, tls, ca, pin, user, password, done_folder, patience,
+		return self.ask("settings", self.kind, host, port, tls, ca, pin, user, password, done_folder, patience,
 			*folders)[0]
 
 	def open(self, *args, **kwargs):
@@ -534,6 +549,11 @@ class Driver:
 		"""(result, were there news)"""
 		result, lines = self.ask("wait", folder, seconds)
 		return result, "news\t1" in lines
+
+	def date(self, uid):
+		"""(result, ms)"""
+		result, lines = self.ask("date", uid)
+		return result, int(lines[0].split("\t")[1]) if lines else None
 
 	def settle(self, uids, folder="INBOX"):
 		"""(result, [[uid, outcome, why, identity, uid there]])"""

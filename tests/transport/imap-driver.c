@@ -140,6 +140,18 @@ do_take(char **words)
 	say(how, error);
 }
 
+/* date UID */
+static void
+do_date(char **words)
+{
+	GError *error = NULL;
+	gint64 arrived;
+	enum outcome how = source_date(source, words[1], &arrived, &error);
+
+	printf("arrived\t%" G_GINT64_FORMAT "\n", arrived);
+	say(how, error);
+}
+
 /* settle FOLDER UID... */
 static void
 do_settle(char **words)
@@ -212,6 +224,7 @@ static const struct { const char *name; guint least; void (*run)(char **); } ver
 	{ "settings", 11, do_settings }, { "open", 1, do_open }, { "close", 1, do_close },
 	{ "list", 4, do_list }, { "expect", 2, do_expect },
 	{ "take", 4, do_take }, { "settle", 2, do_settle },
+	{ "date", 2, do_date },
 	{ "wait", 3, do_wait }, { "room", 1, do_room },
 	{ "folders", 1, do_folders }, { "check", 1, do_check },
 };

@@ -24,6 +24,13 @@ build_tests += tests/transport/test-workers
 # With a real Dovecot, and with servers that misbehave; both as root or not.
 build_tests += tests/transport/imap.py tests/transport/imap-hostile.py
 EXTRA_DIST += tests/transport/imap.py tests/transport/imap-hostile.py tests/transport/fetching.py
+# The same of POP3.
+check_PROGRAMS += tests/transport/test-pop3
+tests_transport_test_pop3_SOURCES = tests/transport/test-pop3.c
+tests_transport_test_pop3_LDADD = $(TRANSPORT_LIBS)
+unit_tests += tests/transport/test-pop3
+build_tests += tests/transport/pop3.py tests/transport/pop3-hostile.py
+EXTRA_DIST += tests/transport/pop3.py tests/transport/pop3-hostile.py
 # Driven by smtp.py (servers that misbehave) and smtp-servers.py (Postfix and Dovecot).
 check_PROGRAMS += tests/transport/smtp-client
 tests_transport_smtp_client_SOURCES = tests/transport/smtp-client.c
