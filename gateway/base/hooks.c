@@ -30,6 +30,7 @@ static const char *const points[] = {
 	"seal.space fetch", "seal.sync.before fetch", "seal.sync.after fetch",
 	"maildir.settle.before fetch", "maildir.settle.after fetch",
 	"schema.commit.before hub", "schema.commit.after hub",
+	"pop3.quit.before fetch", "pop3.quit.after fetch",
 	"store.commit.before hub", "store.commit.after hub",
 	"blob.new.space hub", "blob.link.space hub",
 	"blob.link.before hub", "blob.link.after hub",

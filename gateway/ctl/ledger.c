@@ -81,8 +81,8 @@ compare_known(struct balance *balance, const char *folder, const char *uid, stru
 		g_hash_table_add(balance->again, g_strdup(uid));
 	else if (balance->second_look && g_hash_table_contains(balance->again, uid))
 		unexplained(balance, folder, uid,
-			"under the name of a mail that is in the done folder: another one, or "
-			"put back; the next poll takes it in");
+			"under the name of a mail that was moved or removed: another one, or put "
+			"back; the next poll takes it in");
 }
 
 /* Asks fetch for the bytes, sealed with a key of this call; only their digest is looked at. */
@@ -165,7 +165,8 @@ compare_item(struct balance *balance, const char *folder, const char *uid, gint6
 		compare_copy(balance, folder, uid);
 	else
 		unexplained(balance, folder, uid, arrived > balance->last_good ?
-			"no row yet: it arrived after the last poll" : "no row");
+			"no row yet: it arrived after the last poll" : arrived < 0 ?
+			"no row yet" : "no row");
 }
 
 /* One page; *after moves on, NULL at the end. */
@@ -284,13 +285,16 @@ static enum outcome
 compare_server(struct balance *balance, json_t *object, GError **error)
 {
 	g_autoptr(GPtrArray) folders = folders_of(balance);
+	/* POP3 has no done folder. */
+	bool has_done = g_strcmp0(options_text(balance->ctl->options, "mailboxes.%u.type",
+		balance->index), "pop3") != 0;
 	enum outcome how = helper_start(balance->ctl, ROLE_FETCH, balance->index, &balance->fetch,
 		error);
 
 	if (how != DONE)
 		return how;
 	for (guint i = 0; i < folders->len && how == DONE; i++)
-		if (folders->pdata[i])
+		if (folders->pdata[i] && (has_done || i + 1 < folders->len))
 			how = compare_folder(balance, folders->pdata[i], error);
 	if (how == DONE)
 		how = put_unwatched(balance, folders, object, error);

@@ -1,12 +1,29 @@
 /* SPDX-License-Identifier: ISC
  *
- * adopt: older mail that the first poll left in place is taken in after all, because a person says
+ * adopt: older mail is left in place by the first poll, and taken in after all when a person says
  * so: `ungcuuctl mailbox adopt`.  What was said stays in the store, so a restart changes nothing.
  */
 #include "role/intake.h"
 
 #include <string.h>
 #include <sysexits.h>
+
+/* The mailbox's first poll found it older than adopt_since. */
+void
+intake_leave(struct hub *hub, struct intake *box, const char *uid, gint64 arrived, guint64 size)
+{
+	g_autoptr(GError) error = NULL;
+	struct mail mail = {
+		.id = id_new(), .mailbox = box->name, .identity = box->identity, .uid = (char *)uid,
+		.folder = box->folders->pdata[box->folder], .size = size, .arrived = arrived,
+		.received = hub->now, .state = MAIL_LEFT, .kind = KIND_BEFORE_START,
+		.next_try = -1,
+	};
+
+	hub_must(mail_add(hub->store, &mail, &error), &error, "mail");
+	hub_journal(hub, (struct id){ { 0 } }, mail.id, "left",
+		"arrived before the start (adopt_since): left in place, no ticket, no answer");
+}
 
 static char *
 adopt_note(const char *mailbox)

@@ -47,7 +47,7 @@ balance_begin(struct hub *hub, struct intake *box)
 	bool due = box->restores || hub->now >= box->balance_due ||
 		box->balance_due > hub->now + DAY_MS;	/* the clock was set back */
 
-	box->sweeps = due && box->done_folder != NULL;
+	box->sweeps = due && box->done_folder != NULL && !box->is_drop;
 	box->strays = 0;
 }
 

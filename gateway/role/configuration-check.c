@@ -54,7 +54,6 @@ text(const struct checking *c, const char *path)
 static const struct {
 	const char *name, *harmless, *what;
 } later[] = {
-	{ "mailboxes[].done_keep",	"-1",		": only \"forever\"" },
 	{ "hotline.smime_key",		"",		"" },
 	{ "hotline.smime_old_keys",	NULL,		"" },
 	{ "authserv_ids",		NULL,		"" },
@@ -111,7 +110,6 @@ check_server(struct checking *c, const char *group)
 	const char *type = options_text(c->options, "%s.type", group);
 	g_autofree char *secret = g_strconcat(group, ".password_file", NULL);
 	g_autofree char *token = g_strconcat(group, ".token_command", NULL);
-	g_autofree char *kind = g_strconcat(group, ".type", NULL);
 
 	for (guint i = 0; i < G_N_ELEMENTS(needs); i++)
 		if (g_strcmp0(type, needs[i].type) == 0 &&
@@ -120,8 +118,6 @@ check_server(struct checking *c, const char *group)
 
 			fault(c, path, "is missing, type \"%s\" needs it", type);
 		}
-	if (g_strcmp0(type, "pop3") == 0)
-		fault(c, kind, "not yet in this version: not pop3");
 	if (options_text(c->options, "%s.user", group) != NULL && text(c, secret) == NULL)
 		fault(c, secret, "is missing, user needs it");
 	if (g_strcmp0(type, "maildir") != 0 &&
@@ -137,6 +133,28 @@ check_folder(struct checking *c, const char *path, bool is_maildir)
 
 	if (folder != NULL && is_maildir && (*folder == '.' || strpbrk(folder, "/") != NULL))
 		fault(c, path, "\"%s\" cannot be a folder of a Maildir", folder);
+}
+
+/* A maildrop is all there is (RFC 1939). */
+static void
+check_drop(struct checking *c, guint index)
+{
+	for (guint i = 0; i < options_count(c->options, "mailboxes.%u.folders", index); i++) {
+		g_autofree char *path = g_strdup_printf("mailboxes.%u.folders.%u", index, i);
+
+		if (g_ascii_strcasecmp(text(c, path), "INBOX") != 0)
+			fault(c, path, "\"%s\": type \"pop3\" has no folder but INBOX",
+			    text(c, path));
+	}
+}
+
+static void
+check_keep(struct checking *c, guint index)
+{
+	g_autofree char *path = g_strdup_printf("mailboxes.%u.done_keep", index);
+
+	if (options_int(c->options, "%s", path) >= 0)
+		fault(c, path, "not yet in this version: only \"forever\", but for pop3");
 }
 
 static void
@@ -190,8 +208,12 @@ check_mailboxes(struct checking *c)
 		g_autofree char *name = g_strconcat(group, ".name", NULL);
 		g_autofree char *path = g_strconcat(group, ".path", NULL);
 
+		bool is_drop = g_strcmp0(options_text(c->options, "%s.type", group), "pop3") == 0;
+
 		check_server(c, group);
-		check_folders(c, i);
+		if (!is_drop)
+			check_keep(c, i);
+		(is_drop ? check_drop : check_folders)(c, i);
 		check_unique(c, names, name, text(c, name));
 		if (g_strcmp0(text(c, name), INGEST_MAILBOX) == 0)
 			fault(c, name, "\"" INGEST_MAILBOX "\" is the mailbox of ungcuuctl ingest");

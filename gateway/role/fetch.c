@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * fetch: the role that sees raw, unopened mail of one mailbox.  Lists it, seals a mail with the
- * key of its blob into the descriptor the hub made, moves it to the done folder when told.
+ * key of its blob into the descriptor the hub made, moves or removes it when told.
  * Relies on transport/ for the mailbox, on base for sealing.  Blocking, one request at a time.
  * Decides nothing: whatever fails is answered with an outcome and a reason.  Never sees the
  * store key, the database or a letter.
@@ -97,6 +97,25 @@ serve_list(struct peer *hub, struct frame *frame)
 	answer(hub, VERB_LISTED, g_variant_new("(uss@a(sxt)bb)", (guint32) how, why,
 		identity ? identity : "", items, (gboolean) (how == DONE && listing.more),
 		(gboolean) listing.has_holes));
+}
+
+/* ---- DATE ----------------------------------------------------------------------------- */
+
+static void
+serve_date(struct peer *hub, struct frame *frame)
+{
+	const char *uid;
+	gint64 arrived = -1;
+	g_autoptr(GError) error = NULL;
+	enum outcome how = open_mailbox(&error);
+
+	g_variant_get(frame->body, "(&s)", &uid);
+	if (how == DONE)
+		how = source_date(mailbox, uid, &arrived, &error);
+
+	g_autofree char *why = reason(error);
+
+	answer(hub, VERB_DATED, g_variant_new("(usx)", (guint32) how, why, arrived));
 }
 
 /* ---- EXPECT, TAKE ---------------------------------------------------------------------------- */
@@ -327,6 +346,7 @@ serve_check(struct peer *hub, struct frame *frame)
 static const struct { int verb; void (*serve)(struct peer *, struct frame *); } services[] = {
 	{ VERB_LIST,    serve_list },
 	{ VERB_EXPECT,  serve_expect },
+	{ VERB_DATE,    serve_date },
 	{ VERB_TAKE,    serve_take },
 	{ VERB_SETTLE,  serve_settle },
 	{ VERB_ROOM,    serve_room },

@@ -155,6 +155,7 @@ static const struct {
 	{ VERB_STOP,       stop_asked },
 	{ VERB_HELPED,     folders_ignored },
 	{ VERB_LISTED,     intake_listed },
+	{ VERB_DATED,      intake_dated },
 	{ VERB_TAKEN,      intake_taken },
 	{ VERB_SETTLED,    intake_settled },
 	{ VERB_FOLDERED,   folders_ignored },

@@ -179,6 +179,7 @@ gint64 intake_next(struct hub *);
 bool intake_busy(struct hub *);
 bool intake_was_cut(struct hub *);		/* a stop ended a poll early */
 void intake_listed(struct hub *, struct link *, struct frame *);
+void intake_dated(struct hub *, struct link *, struct frame *);
 void intake_taken(struct hub *, struct link *, struct frame *);
 void intake_roomed(struct hub *, struct link *, struct frame *);
 void intake_waited(struct hub *, struct link *, struct frame *);

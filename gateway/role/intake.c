@@ -16,7 +16,7 @@
 #define TAKES 8				/* TAKE requests on their way */
 #define BACKOFF_MAX 900000
 
-static void
+void
 wanted_free(void *data)
 {
 	struct wanted *wanted = data;
@@ -68,6 +68,7 @@ intake_new(struct hub *hub, guint index)
 	box->cursors = g_ptr_array_new_with_free_func(g_free);
 	g_ptr_array_set_size(box->cursors, (gint)box->folders->len);
 	box->row = mailbox_get(hub->store, box->name);
+	drop_read(hub, box);
 	intake_adopt_read(hub, box);
 	balance_read(hub, box);
 	return box;
@@ -142,8 +143,8 @@ intake_failed(struct hub *hub, struct intake *box, const char *why)
 		hub->trouble = true;
 }
 
-static void
-poll_through(struct hub *hub, struct intake *box)
+void
+intake_through(struct hub *hub, struct intake *box)
 {
 	if (box->failed)
 		intake_failed(hub, box, "some mails could not be taken");
@@ -219,24 +220,6 @@ poll_begin(struct hub *hub, struct intake *box, struct link *link)
 	list_ask(hub, box, link);
 }
 
-/* The mailbox's first poll found it older than adopt_since: entered, left in place, never
- * answered. */
-void
-intake_leave(struct hub *hub, struct intake *box, const char *uid, gint64 arrived, guint64 size)
-{
-	g_autoptr(GError) error = NULL;
-	struct mail mail = {
-		.id = id_new(), .mailbox = box->name, .identity = box->identity, .uid = (char *)uid,
-		.folder = (char *)intake_folder(box), .size = size, .arrived = arrived,
-		.received = hub->now, .state = MAIL_LEFT, .kind = KIND_BEFORE_START,
-		.next_try = -1,
-	};
-
-	hub_must(mail_add(hub->store, &mail, &error), &error, "mail");
-	hub_journal(hub, (struct id){ { 0 } }, mail.id, "left",
-		"arrived before the start (adopt_since): left in place, no ticket, no answer");
-}
-
 /* Is there anything to do with a mail that has its row?  Our copy of it is in the done folder: what
  * lies here is another mail under its name, or a person put it back.  Or it was left in place, and
  * is adopted. */
@@ -274,10 +257,12 @@ item_listed(struct hub *hub, struct intake *box, const char *uid, gint64 arrived
 			wanted_add(box, &wanted, uid, arrived);
 		return;
 	}
+	if (box->is_drop && drop_rests(hub, box, uid))
+		return;
 	if (mail_known(hub->store, box->name, box->identity, uid, &wanted.known) &&
 	    !is_wanted_again(hub, box, wanted.known, &wanted.adopts))
 		return;
-	if (id_is_null(wanted.known) && box->row->floor >= 0 && arrived < box->row->floor) {
+	if (id_is_null(wanted.known) && arrived >= 0 && arrived < box->row->floor) {
 		intake_leave(hub, box, uid, arrived, size);
 		return;
 	}
@@ -329,6 +314,8 @@ intake_listed(struct hub *hub, struct link *link, struct frame *frame)
 		box->row->identity = g_strdup(identity);
 		row_put(hub, box);
 	}
+	if (box->is_drop && box->after == NULL)
+		drop_first_page(hub, box, frame->body);
 	while (!hub->stopping && g_variant_iter_next(items, "(&sxt)", &uid, &arrived, &size)) {
 		item_listed(hub, box, uid, arrived, size);
 		g_free(box->after);
@@ -360,6 +347,10 @@ take_ask(struct hub *hub, struct intake *box, struct link *link)
 	g_autoptr(GError) error = NULL;
 	GVariant *id, *key;
 
+	if (wanted->arrived < 0) {
+		drop_ask_date(hub, box, link, wanted);
+		return;
+	}
 	if (blob_new(hub->store, &wanted->blob, &error) != DONE) {
 		/* Nowhere to put a mail: the next poll finds it and the others where they are. */
 		not_taken(box, LATER, error->message);
@@ -482,14 +473,14 @@ step_taking(struct hub *hub, struct intake *box, struct link *link)
 	}
 	box->phase = PHASE_SETTLING;
 	if (!settle_ask(hub, box, link))
-		poll_through(hub, box);
+		intake_through(hub, box);
 }
 
 static void
 step_settling(struct hub *hub, struct intake *box, struct link *link)
 {
 	if (peer_pending(link->peer) == 0 && box->moved > 0 && !settle_ask(hub, box, link))
-		poll_through(hub, box);
+		intake_through(hub, box);
 }
 
 static void

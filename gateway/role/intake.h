@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * intake.h: private to intake.c and settle.c: one mailbox's state machine.
+ * intake.h: private to intake.c, settle.c, adopt.c, drop.c: one mailbox's state machine.
  */
 #ifndef UNGCUU_ROLE_INTAKE_H
 #define UNGCUU_ROLE_INTAKE_H
@@ -21,9 +21,11 @@ struct wanted {
 	const char *folder;		/* of box->folders */
 	bool header_only;		/* larger than policy.max_size */
 	guint64 size;			/* as listed */
-	gint64 arrived;
+	gint64 arrived;			/* -1: not asked yet */
 	struct blob blob;
 };
+
+void wanted_free(void *wanted);
 
 struct intake {
 	char *name, *type;
@@ -48,6 +50,8 @@ struct intake {
 	gint64 next_room;		/* when it is asked how full it is */
 	guint room_told;		/* per cent of the last mark that was told of */
 	guint moved;			/* of this poll's last SETTLE */
+	bool is_drop;			/* POP3: mail stays there until done_keep is over */
+	gint64 keep;			/* done_keep, ms; -1: for ever */
 	guint polls;
 	struct mailbox *row;
 
@@ -63,9 +67,10 @@ struct intake {
 /* The folder being read: a watched one, or after those the done folder. */
 const char *intake_folder(const struct intake *);
 guint intake_folders(const struct intake *);	/* of this poll */
+/* This poll is over; it was good unless a mail could not be taken. */
+void intake_through(struct hub *, struct intake *);
 /* A row for what stays where it is and is never answered. */
 void intake_leave(struct hub *, struct intake *, const char *uid, gint64 arrived, guint64 size);
-
 /* This poll is over and proves nothing; the next comes after a back-off. */
 void intake_failed(struct hub *, struct intake *, const char *why);
 /* What `mailbox adopt` said of it last. */
@@ -86,6 +91,20 @@ void idle_regular_poll(struct intake *);
 void room_ask(struct hub *, struct intake *, struct link *);
 /* Asks for the oldest unmoved mails of one folder; false when there are none. */
 bool settle_ask(struct hub *, struct intake *, struct link *);
+char *settle_name(const char *uid);	/* at the server; g_free() */
+
+/* drop.c: a POP3 maildrop */
+
+void drop_read(struct hub *, struct intake *);	/* its settings */
+/* Has this mail, or one taken in later under the same uid, its row, and lies where it is to lie? */
+bool drop_rests(struct hub *, const struct intake *, const char *uid);
+/* The first page of a list, before anything is done with it; body: of LISTED. */
+void drop_first_page(struct hub *, struct intake *, GVariant *body);
+/* Asks when it arrived, before it is taken. */
+void drop_ask_date(struct hub *, struct intake *, struct link *, struct wanted *);
+/* The end of each poll: removes what was kept long enough, ends the session. */
+void drop_end(struct hub *, struct intake *, struct link *);
+void drop_ended(struct hub *, struct intake *, struct frame *);
 
 /* ---- again.c: names in use before -------------------------------------------- */
 

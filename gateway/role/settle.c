@@ -10,8 +10,9 @@
 
 #define SETTLE_BATCH 100		/* moves asked at once */
 
-static char *
-name_at_server(const char *uid)
+/* As the server calls it; g_free(). */
+char *
+settle_name(const char *uid)
 {
 	const char *second = g_strrstr(uid, SECOND);
 
@@ -22,11 +23,16 @@ name_at_server(const char *uid)
 bool
 settle_ask(struct hub *hub, struct intake *box, struct link *link)
 {
-	g_autoptr(GPtrArray) mails = mail_unmoved(hub->store, box->name, SETTLE_BATCH);
+	g_autoptr(GPtrArray) mails = NULL;
 	const char *folder = NULL;
 	bool is_held;
 	GVariantBuilder uids;
 
+	if (box->is_drop) {
+		drop_end(hub, box, link);
+		return true;
+	}
+	mails = mail_unmoved(hub->store, box->name, SETTLE_BATCH);
 	if (mails->len == 0)
 		return false;
 	folder = ((struct mail *)mails->pdata[0])->folder;
@@ -35,7 +41,7 @@ settle_ask(struct hub *hub, struct intake *box, struct link *link)
 	g_array_set_size(box->settling, 0);
 	for (guint i = 0; i < mails->len; i++) {
 		const struct mail *mail = mails->pdata[i];
-		g_autofree char *name = name_at_server(mail->uid);
+		g_autofree char *name = settle_name(mail->uid);
 
 		if (strcmp(mail->folder, folder) != 0 ||
 		    (mail->kind == KIND_OVERSIZE) != is_held)
@@ -84,6 +90,10 @@ intake_settled(struct hub *hub, struct link *link, struct frame *frame)
 	box = hub->boxes->pdata[link->index];
 	if (box->phase != PHASE_SETTLING)
 		return;
+	if (box->is_drop) {
+		drop_ended(hub, box, frame);
+		return;
+	}
 	g_variant_get(frame->body, "(u&sa(susss))", &outcome, &why, &items);
 	while (g_variant_iter_next(items, "(&su&s&s&s)", &uid, &item_outcome, &item_why,
 	    &copy.identity, &copy.uid))

@@ -39,6 +39,9 @@
 	 * / outcome, why, size, sha256 */ \
 	X(TAKE,    "take",    HUB,             ROLE_FETCH,  "(sstbayay)",     2048, 1, -1) \
 	X(TAKEN,   "taken",   ROLE_FETCH,      HUB,         "(ustay)",        2048, 0, VERB_TAKE) \
+	/* uid of a POP3 mail / outcome, why, when it arrived, ms; -1: not known */ \
+	X(DATE,    "date",    HUB,             ROLE_FETCH,  "(s)",            1024, 0, -1) \
+	X(DATED,   "dated",   ROLE_FETCH,      HUB,         "(usx)",          2048, 0, VERB_DATE) \
 	/* folder, to the held folder, [uid] / outcome of the whole, why, [(uid, outcome, why, \
 	 * identity and uid of the copy there, or "" "")] */ \
 	X(SETTLE,  "settle",  HUB,             ROLE_FETCH,  "(sbas)",         65536, 0, -1) \

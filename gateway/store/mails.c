@@ -141,6 +141,23 @@ mail_known(struct store *store, const char *mailbox, const char *identity, const
 }
 
 bool
+mail_rests(struct store *store, const char *mailbox, const char *identity, const char *uid,
+	gint64 left_before)
+{
+	g_auto(query_auto) q = query_new(store, "mail_rests",
+		"SELECT id FROM mail WHERE mailbox = ? AND identity = ? AND uid_digest = ?"
+		" AND moved = 0 AND (state <> 'left' OR arrived < ?)");
+	guint8 digest[DIGEST_SIZE];
+
+	text_digest(store, "uid", uid, digest);
+	bind_text(&q, mailbox);
+	bind_text(&q, identity);
+	bind_bytes(&q, digest, sizeof digest);
+	bind_int(&q, left_before);
+	return query_id(&q, NULL);
+}
+
+bool
 mail_by_sha256(struct store *store, const guint8 sha256[DIGEST_SIZE], struct id *out)
 {
 	g_auto(query_auto) q = query_new(store, "mail_by_sha256",
@@ -252,6 +269,21 @@ mail_unmoved(struct store *store, const char *mailbox, guint limit)
 		" AND (kind IS NOT 'oversize' OR blob IS NOT NULL) ORDER BY seq LIMIT ?");
 
 	bind_text(&q, mailbox);
+	bind_int(&q, limit);
+	return mails_load(&q);
+}
+
+GPtrArray *
+mail_outstayed(struct store *store, const char *mailbox, gint64 stored_before, guint limit)
+{
+	g_auto(query_auto) q = query_new(store, "mail_outstayed", SELECT
+		"WHERE mailbox = ? AND moved = 0 AND state <> 'left' AND received <= ?"
+		" AND state IN ('decided', 'held') AND blob IS NOT NULL"
+		" AND kind IS NOT 'oversize'"
+		" ORDER BY received LIMIT ?");
+
+	bind_text(&q, mailbox);
+	bind_int(&q, stored_before);
 	bind_int(&q, limit);
 	return mails_load(&q);
 }

@@ -169,6 +169,9 @@ static const char schema_3[] =
 "CREATE INDEX outgoing_sent ON outgoing (sent) WHERE sent > 0;"
 "ALTER TABLE pin ADD COLUMN expires INTEGER NOT NULL DEFAULT -1;";
 
+/* POP3: what was stored long enough ago for its server copy to be removed. */
+static const char schema_10[] =
+"CREATE INDEX mail_outstayed ON mail (mailbox, received) WHERE moved = 0 AND state <> 'left';";
 /* since: when this period of attempts began, ms.  delivery...: what bounces told of a mail sent. */
 static const char schema_12[] =
 "ALTER TABLE outgoing ADD COLUMN since INTEGER NOT NULL DEFAULT 0;"
@@ -201,6 +204,7 @@ static const struct { int version; const char *sql; } migrations[] = {
 	{ 1, schema_1 },
 	{ 2, schema_2 },
 	{ 3, schema_3 },
+	{ 10, schema_10 },
 	{ 12, schema_12 },
 	{ 14, schema_14 },
 };

@@ -23,7 +23,7 @@ struct mail {
 	int kind;			/* enum kind, -1 before the decision */
 	struct id blob;			/* null id: nothing stored (before-start) */
 	char *sha256;			/* hex of the raw bytes; sealed; NULL if nothing stored */
-	bool moved;			/* the server copy is in the done folder */
+	bool moved;			/* the server copy is in the done folder; POP3: is removed */
 	bool in_attempt;		/* counted as under way; cleared by answer or refund */
 	guint attempts, deaths, unexplained;
 	gint64 next_try;		/* ms; -1 when the state is final */
@@ -134,6 +134,10 @@ GPtrArray *mail_due(struct store *, int state, gint64 now, guint limit);
 gint64 mail_next_due(struct store *);			/* earliest next_try of any, ms; -1 */
 GPtrArray *mail_in_attempt(struct store *);		/* after a restart */
 GPtrArray *mail_sealed(struct store *, guint limit);	/* decided, but encrypted and not opened */
+/* A row whose server copy is to stay: not moved; one left in place only if it arrived before that (ms). */
+bool mail_rests(struct store *, const char *mailbox, const char *identity, const char *uid, gint64 left_before);
+/* Stored whole before that (ms) and done with, server copy still there. */
+GPtrArray *mail_outstayed(struct store *, const char *mailbox, gint64 stored_before, guint limit);
 GPtrArray *mail_unmoved(struct store *, const char *mailbox, guint limit);	/* stored, server copy still there */
 /* Lists go in order of arrival; after: the last id text (ticket number) of the page before, or NULL. */
 GPtrArray *mail_list(struct store *, int state, guint limit, const char *after);

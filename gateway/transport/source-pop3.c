@@ -24,6 +24,7 @@ struct box {
 	struct server_settings server;	/* its texts are ours */
 	struct pop3 *pop3;		/* NULL: none now */
 	struct maildrop drop;		/* as this session has it */
+	guint64 used;			/* bytes, at the last look */
 	bool is_listed;			/* this session has begun a list */
 	guint losses;
 	GHashTable *breaks;		/* by uid: struct breaks */
@@ -49,6 +50,12 @@ leave(struct box *box)
 	drop_session(box);
 }
 
+static const struct drop_mail *
+mail_at(const struct box *box, guint number)
+{
+	return &g_array_index(box->drop.mails, struct drop_mail, number - 1);
+}
+
 static enum outcome
 connect_anew(struct box *box, GError **error)
 {
@@ -67,6 +74,9 @@ connect_anew(struct box *box, GError **error)
 		how = maildrop_look(box->pop3, &box->drop, &why);
 		if (how != DONE)
 			leave(box);
+		box->used = 0;
+		for (guint i = 0; how == DONE && i < box->drop.mails->len; i++)
+			box->used += mail_at(box, i + 1)->size;
 	}
 	if (why)
 		g_propagate_error(error, g_steal_pointer(&why));
@@ -124,12 +134,6 @@ find(struct box *box, const char *uid, guint *number, GError **error)
 		return how;
 	*number = maildrop_number(&box->drop, uid);
 	return *number > 0 ? DONE : fail(error, NEVER, "gone");
-}
-
-static const struct drop_mail *
-mail_at(const struct box *box, guint number)
-{
-	return &g_array_index(box->drop.mails, struct drop_mail, number - 1);
 }
 
 /* For time and bounds. */
@@ -279,7 +283,9 @@ box_date(void *data, const char *uid, gint64 *arrived, GError **error)
 
 /* ---- taking -------------------------------------------------------------------------------- */
 
-struct taking { struct sink *sink; bool is_ours; };	/* what failed was not the server */
+/* is_ours: what failed was not the server.  is_enough: of a whole mail only the header was
+ * wanted. */
+struct taking { struct sink *sink; bool is_ours, breaks_off, is_enough; };
 
 static enum outcome
 take_piece(void *data, const void *bytes, gsize size, GError **error)
@@ -288,7 +294,32 @@ take_piece(void *data, const void *bytes, gsize size, GError **error)
 	enum outcome how = sink_put(taking->sink, bytes, size, error);
 
 	taking->is_ours = how != DONE;
-	return how;
+	taking->is_enough = how == DONE && taking->breaks_off && taking->sink->at_end;
+	return taking->is_enough ? LATER : how;
+}
+
+/* The header by TOP; where the server has none, by RETR, and the rest is not waited for. */
+static enum outcome
+ask_mail(struct box *box, guint number, struct taking *taking, GError **error)
+{
+	bool has_top = !pop3_has_capabilities(box->pop3) || pop3_capability(box->pop3, "TOP");
+	guint64 told = size_of(mail_at(box, number));
+	enum pop3_word word = POP3_NO;
+
+	/* Sizes are not to be relied on: what bounds it is the sink. */
+	pop3_begin(box->pop3, told, 2 * MAX(taking->sink->max, told));
+	if (taking->sink->header_only && has_top) {
+		g_autofree char *top = g_strdup_printf("TOP %u 0", number);
+
+		word = pop3_say(box->pop3, top, NULL);
+	}
+	if (word == POP3_NO) {
+		g_autofree char *retr = g_strdup_printf("RETR %u", number);
+
+		taking->breaks_off = taking->sink->header_only;
+		word = pop3_say(box->pop3, retr, NULL);
+	}
+	return pop3_end(box->pop3, word, "mail", error);
 }
 
 /* Many servers count a line end as one byte, some guess: only less than was told may be a mail
@@ -317,12 +348,13 @@ end_mail(struct box *box, const struct drop_mail *mail, struct sink *sink, bool 
 	GError **error)
 {
 	enum outcome how = DONE;
-
 	bool was_added = !sink->header_only && mail->has_size && mail->size == sink->total;
 
 	if (has_end && !was_added)
 		how = sink_put(sink, "\r\n", 2, error);
-	return how == DONE && !sink->header_only ? compare_size(box, mail, sink->total, error) : how;
+	if (how != DONE || sink->header_only)
+		return how;
+	return compare_size(box, mail, sink->total, error);
 }
 
 static enum outcome
@@ -331,7 +363,6 @@ box_take(void *data, const char *folder, const char *uid, struct sink *sink, GEr
 	struct box *box = data;
 	struct taking taking = { .sink = sink };
 	const struct drop_mail *mail;
-	g_autofree char *line = NULL;
 	bool has_end;
 	guint number;
 	enum outcome how = find(box, uid, &number, error);
@@ -342,14 +373,13 @@ box_take(void *data, const char *folder, const char *uid, struct sink *sink, GEr
 	mail = mail_at(box, number);
 	if (!sink->header_only && mail->size > sink->max)
 		return limit_reached(error, "fetch", "mail size", sink->max);
-	line = g_strdup_printf(sink->header_only ? "TOP %u 0" : "RETR %u", number);
-	/* Sizes are not to be relied on: what bounds it is the sink. */
-	pop3_begin(box->pop3, size_of(mail), 2 * MAX(sink->max, size_of(mail)));
-	how = pop3_end(box->pop3, pop3_say(box->pop3, line, NULL), "mail", error);
+	how = ask_mail(box, number, &taking, error);
 	if (how == DONE)
 		how = pop3_bytes(box->pop3, take_piece, &taking, &has_end, error);
 	if (how == DONE)
 		return end_mail(box, mail, sink, has_end, error);
+	if (taking.is_enough)
+		return DONE;
 	if (pop3_is_over(box->pop3) && !taking.is_ours)
 		broke_at(box, uid);
 	return how;
@@ -388,16 +418,30 @@ box_settle(void *data, const char *folder, enum target target, const char *const
 	(void) target;
 	for (; how == DONE && *uids; uids++)
 		how = mark(box, *uids, out, error);
-	if (how == DONE && out->len > 0)
+	if (how == DONE && out->len > 0) {
+		FAULT("pop3.quit.before");
 		how = pop3_ask(box->pop3, "QUIT", "QUIT", error);
-	else if (how == DONE)
+		FAULT("pop3.quit.after");
+	} else if (how == DONE) {
 		leave(box);
+	}
 	/* Without a yes to QUIT nothing is known to be removed; what is not said is not done. */
 	drop_session(box);
 	return how;
 }
 
-/* ---- folders ------------------------------------------------------------------------------- */
+/* ---- room, folders -------------------------------------------------------------------------- */
+
+/* As it was at the last look: none is made for that. */
+static enum outcome
+box_room(void *data, struct room *room, GError **error)
+{
+	const struct box *box = data;
+
+	(void) error;
+	room->used = box->used;
+	return DONE;
+}
 
 static void
 box_folders(void *data, GPtrArray *names)
@@ -408,6 +452,6 @@ box_folders(void *data, GPtrArray *names)
 
 const struct source_kind source_pop3 = {
 	.type = "pop3", .open = box_open, .close = box_close, .list = box_list,
-	.take = box_take, .date = box_date, .settle = box_settle, .folders = box_folders,
-	.check = pop3_source_check,
+	.take = box_take, .date = box_date, .settle = box_settle, .room = box_room,
+	.folders = box_folders, .check = pop3_source_check,
 };

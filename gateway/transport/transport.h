@@ -38,8 +38,8 @@ void source_close(struct source *);
  * (Maildir: modification time of the file; IMAP: INTERNALDATE), ms; POP3: -1, ask source_date(). */
 struct found { char *uid; gint64 arrived; guint64 size; };
 void found_free(struct found *);
-/* A page of a folder.  identity: "maildir"; "uidl"; of an IMAP folder "UIDVALIDITY/FOLDER".  has_holes: the server did not
- * tell of all it has, so what lies before the last uid is to be listed again another time. */
+/* A page of a folder.  identity: "maildir"; "uidl"; of an IMAP folder "UIDVALIDITY/FOLDER".  has_holes: the server
+ * did not tell of all it has, so what lies before the last uid is to be listed again another time. */
 struct listing { GPtrArray *found; bool more, has_holes; char *identity; };	/* found: struct found */
 void listing_clear(struct listing *);
 typedef struct listing listing_auto;

@@ -169,7 +169,7 @@ base_dir = {folder}/dovecot
 state_dir = {folder}/dovecot-state
 log_path = {folder}/dovecot.log
 listen = {addresses}
-protocols = imap lmtp
+protocols = {protocols}
 ssl = required
 auth_mechanisms = plain login scram-sha-256
 auth_failure_delay = 0 secs
@@ -199,6 +199,17 @@ service auth {{
   unix_listener {folder}/auth {{
     mode = 0666
   }}
+}}
+"""
+DOVECOT_POP3 = """
+service pop3-login {{
+  inet_listener pop3 {{
+    port = {pop3}
+  }}
+  inet_listener pop3s {{
+    port = {pop3s}
+  }}
+  {chroot}
 }}
 """
 # An ordinary user's: everything runs as that user, in no chroot.
@@ -290,11 +301,11 @@ running = []
 
 
 class Servers:
-	"""imaps_port, imap_port (STARTTLS), submissions_port, submission_port (STARTTLS), strict_port, plain_port; ca_file;
-	hosts: address by name of CERTIFICATES.  aliases: user by further address.  quota: of each mailbox, as "1M".  Without Postfix the four last ports
-	are None, why_no_postfix says why."""
+	"""imaps_port, imap_port (STARTTLS), with pop3 pop3s_port, pop3_port (STLS), submissions_port, submission_port
+	(STARTTLS), strict_port, plain_port; ca_file; hosts: address by name of CERTIFICATES.  aliases: user by further
+	address.  quota: of each mailbox, as "1M".  Without Postfix the four last ports are None, why_no_postfix says why."""
 
-	def __init__(self, folder=None, users=(USER,), postfix=True, aliases=None, quota=None):
+	def __init__(self, folder=None, users=(USER,), postfix=True, aliases=None, quota=None, pop3=False):
 		missing = [name for name, path in (("dovecot", DOVECOT), ("openssl", OPENSSL)) if not path]
 		if missing:
 			raise RuntimeError(f"missing: {' '.join(missing)}; ./test.sh installs them")
@@ -311,7 +322,8 @@ class Servers:
 		self.tls = Authority(self.path("tls"))
 		self.ca_file = self.tls.path("ca", "pem")
 		self.hosts = {name: row[0] for name, row in CERTIFICATES.items()}
-		self.imap_port, self.imaps_port, *others = free_ports(2 + len(POSTFIX_PORTS))
+		self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port, *others = free_ports(4 + len(POSTFIX_PORTS))
+		self.pop3 = pop3
 		for name, port in zip(POSTFIX_PORTS, others):
 			setattr(self, f"{name}_port", None if self.why_no_postfix else port)
 		self.passwords, self.aliases = {}, aliases or {}
@@ -342,12 +354,16 @@ class Servers:
 			"addresses": ", ".join(self.hosts.values()), "user": self.owner.pw_name,
 			"group": grp.getgrgid(self.owner.pw_gid).gr_name,
 			"mailboxes": "\n  ".join(f"mailbox {name} {{\n    auto = create\n  }}" for name in MAILBOXES)}
+		names["protocols"] = "imap lmtp pop3" if self.pop3 else "imap lmtp"
 		text = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n" if line == "2.4" else ""
 		text += DOVECOT_BOTH.format(**names) + (DOVECOT_2_4 if line == "2.4" else DOVECOT_2_3).format(**names)
 		if not self.root:
 			text += DOVECOT_ROOTLESS.format(**names)
 		if self.quota:
 			text += DOVECOT_QUOTA[line].format(quota=self.quota)
+		if self.pop3:
+			text += DOVECOT_POP3.format(pop3=self.pop3_port, pop3s=self.pop3s_port,
+				chroot="" if self.root else "chroot =")
 		for name, address in self.hosts.items():
 			text += DOVECOT_LOCAL[line].format(name=name, address=address, **names)
 		self.write("dovecot.conf", text)

@@ -340,6 +340,68 @@ may_scan(const char *sql)
 		"SELECT 1 FROM journal LIMIT 1") == 0;
 }
 
+/* ---- what stays at the server --------------------------------------------------------- */
+
+static const struct {
+	const char *uid;
+	enum mail_state state;
+	gint64 arrived, received;
+	bool moved, has_blob;
+	bool rests, rests_after_adopt;	/* of mail that arrived at 100 or later */
+} resting[] = {
+	{ "young",   MAIL_DECIDED, 1,   60, false, true,  true,  true },
+	{ "second",  MAIL_DECIDED, 1,   40, false, true,  true,  true },
+	{ "first",   MAIL_HELD,    1,   30, false, true,  true,  true },
+	{ "removed", MAIL_DECIDED, 1,   30, true,  true,  false, false },
+	{ "working", MAIL_STORED,  1,   30, false, true,  true,  true },
+	{ "large",   MAIL_HELD,    1,   30, false, false, true,  true },
+	{ "header",  MAIL_DECIDED, 1,   30, false, true,  true,  true },	/* oversize */
+	{ "old",     MAIL_LEFT,    99,  30, false, false, true,  true },
+	{ "later",   MAIL_LEFT,    100, 30, false, false, true,  false },
+};
+
+static void
+test_resting(void)
+{
+	struct scratch s;
+
+	scratch_init(&s);
+	scratch_open(&s, true);
+	begin(&s);
+	for (guint i = 0; i < G_N_ELEMENTS(resting); i++) {
+		struct mail *mail = mail_sample(resting[i].uid, -1);
+
+		mail->state = resting[i].state;
+		mail->arrived = resting[i].arrived;
+		mail->received = resting[i].received;
+		mail->moved = resting[i].moved;
+		mail->kind = strcmp(mail->uid, "header") == 0 ? KIND_OVERSIZE : KIND_REPORT;
+		if (resting[i].has_blob) {
+			g_autoptr(GBytes) raw = g_bytes_new_static("x", 1);
+
+			assert_done(blob_put(s.store, raw, &mail->blob, &error_));
+		}
+		assert_done(mail_add(s.store, mail, &error_));
+		mail_free(mail);
+	}
+	commit(&s);
+	for (guint i = 0; i < G_N_ELEMENTS(resting); i++) {
+		g_test_message("%s", resting[i].uid);
+		g_assert_cmpint(mail_rests(s.store, "main", "maildir", resting[i].uid, G_MAXINT64),
+			==, resting[i].rests);
+		g_assert_cmpint(mail_rests(s.store, "main", "maildir", resting[i].uid, 100), ==,
+			resting[i].rests_after_adopt);
+	}
+	g_assert_false(mail_rests(s.store, "main", "maildir", "unknown", G_MAXINT64));
+	g_assert_false(mail_rests(s.store, "other", "maildir", "young", G_MAXINT64));
+	assert_uids(mail_outstayed(s.store, "main", 29, 10), "");
+	assert_uids(mail_outstayed(s.store, "main", 40, 10), "first second ");
+	assert_uids(mail_outstayed(s.store, "main", 100, 10), "first second young ");
+	assert_uids(mail_outstayed(s.store, "main", 100, 1), "first ");
+	assert_uids(mail_outstayed(s.store, "other", 100, 10), "");
+	scratch_clear(&s);
+}
+
 static void
 add_many(struct scratch *s)
 {
@@ -383,6 +445,8 @@ test_indexes(void)
 	/* Cold statements too: every one compiled so far has a plan without a walk. */
 	g_ptr_array_unref(mail_list(s.store, -1, 1, NULL));
 	g_ptr_array_unref(mail_of_ticket(s.store, id_new()));
+	g_ptr_array_unref(mail_outstayed(s.store, "main", 1, 1));
+	mail_rests(s.store, "main", "maildir", "x", 1);
 	mail_twin(s.store, id_new(), NULL);
 	mail_by_message_id(s.store, "x", NULL);
 	mail_same_message_id(s.store, id_new(), NULL);
@@ -425,6 +489,7 @@ main(int argc, char **argv)
 	g_test_add_func("/mails/known", test_known);
 	g_test_add_func("/mails/due", test_due);
 	g_test_add_func("/mails/lists", test_lists);
+	g_test_add_func("/mails/resting", test_resting);
 	g_test_add_func("/mails/moved-column", test_moved_column);
 	g_test_add_func("/mails/indexes", test_indexes);
 	return g_test_run();

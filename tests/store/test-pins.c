@@ -346,6 +346,7 @@ schema_of(struct scratch *s)
 
 /* What migration 1 alone made, as released: a mail in it, and no pins. */
 static const char without_pins[] = "DROP TABLE pin; DROP INDEX mail_sealed;"
+	" DROP INDEX mail_outstayed;"
 	" ALTER TABLE mail DROP COLUMN sealed; ALTER TABLE mail DROP COLUMN silent;"
 	" DROP INDEX outgoing_sent; ALTER TABLE outgoing DROP COLUMN sent;"
 	" DROP INDEX mail_done; DROP INDEX mail_loose; DROP INDEX outgoing_loose;"

@@ -119,15 +119,17 @@ put(void *data, const void *bytes, gsize size, GError **error)
 	return DONE;
 }
 
-/* take FOLDER UID MAX [FILE] */
+/* take FOLDER UID MAX [FILE]; MAX 0: the header alone */
 static void
 do_take(char **words)
 {
 	struct got got = { .digest = digest_new(),
 		.file = word(words, 4) ? fopen(words[4], "w") : NULL };
 	GError *error = NULL;
-	enum outcome how = source_take(source, words[1], words[2],
-		g_ascii_strtoull(words[3], NULL, 10), put, &got, &error);
+	guint64 max = g_ascii_strtoull(words[3], NULL, 10);
+	enum outcome how = max == 0 ?
+		source_take_header(source, words[1], words[2], put, &got, &error) :
+		source_take(source, words[1], words[2], max, put, &got, &error);
 	guint8 sha256[DIGEST_SIZE];
 	g_autofree char *hex = NULL;
 

@@ -415,6 +415,25 @@ for raw in EXACT:
 	ok(server.heard[-1] == b"QUIT", "in step", server.heard[-3:])
 	server.close()
 
+# Only the header: by TOP, or by RETR as far as that goes.
+HEADER = MAIL[:MAIL.index(b"\r\n\r\n") + 4]
+big = HEADER + b"x" * 70 * 100000 + b"\r\n"
+for name, drop, asked in (("TOP", Drop(mails=(big, MAIL)), b"TOP 1 0"), ("no TOP", Drop(mails=(big, MAIL), capa="USER"), b"RETR 1"),
+		("TOP refused", Drop(mails=(big, MAIL), odd={"TOP": "-ERR no\r\n"}), b"RETR 1")):
+	server = Fake(drop)
+	opened(server)
+	uids()
+	result = driver.take("uid-1", most=0)
+	ok(result[:3] == ("done", len(HEADER), hashlib.sha256(HEADER).hexdigest()) and asked in server.heard, f"header alone: {name}", result)
+	same(driver.take("uid-2")[:2], ("done", len(MAIL)), f"header alone: {name}: the next mail is taken")
+	server.close()
+server = Fake(Drop(mails=(b"X: y\r\n" * 1000000 + b"\r\n",)))
+opened(server)
+uids()
+result = driver.take("uid-1", most=0)
+ok(result[0].startswith("never: ") and "limit" in result[0], "header alone: too large itself: never", result)
+server.close()
+
 # One mail at which the server gives up must not stand before the others.
 broken = Drop(mails=(MAIL,) * 9, odd={"RETR 2": cut("+OK\r\nhal")})
 server = Fake(broken)
