@@ -11,7 +11,7 @@ import random
 import time
 
 import fetching
-from fetching import Authority, Dovecot, Driver, done, folder, ok, same, wait_until
+from fetching import Authority, Dovecot, Driver, Fake, done, folder, ok, same, wait_until
 
 if not fetching.dovecot_program():
 	fetching.skip_all("no dovecot (Debian: dovecot-pop3d)")
@@ -73,14 +73,18 @@ def check_login():
 		ok(result.startswith("never: ") and "login refused" in result, f"{auth}: wrong password: never", result)
 		again = driver.open(box.pop3s_port, ca=right.pem, password="falsch")
 		ok("not tried again" in again and result[7:] in again, f"{auth}: the same login is not tried again soon", again)
-		ok(wait_until(lambda: box.ended() > 0, 5), f"{auth}: the server has seen it end", box.log())
-		for settings in (dict(user=None), dict(password=None), dict(password="a\rb"), dict(user="a\x1fb")):
-			lines = box.log().count("pop3-login: ")
-			result = driver.open(box.pop3s_port, ca=right.pem, **settings)
-			ok(result.startswith("never: "), f"{auth}: no login with {settings!r}", result)
-			same(box.log().count("pop3-login: "), lines, "nor a connection made")
 		driver.end()
 		box.stop()
+
+
+def check_texts():
+	driver, probe = Driver("pop3"), Fake(lambda talk: None)
+	for settings in (dict(user=None), dict(password=None), dict(password="a\rb"), dict(user="a\x1fb")):
+		result = driver.open(probe.port, ca=right.pem, **settings)
+		ok(result.startswith("never: "), f"no login with {settings!r}", result)
+	same(probe.talks, 0, "nor a connection made")
+	driver.end()
+	probe.close()
 
 
 # ---- mails ------------------------------------------------------------------------------------------
@@ -200,7 +204,7 @@ def check_sessions():
 	box.stop()
 
 
-for check in (check_trust, check_login, check_bytes, check_dates, check_sessions):
+for check in (check_trust, check_login, check_texts, check_bytes, check_dates, check_sessions):
 	print(f"# {check.__name__}")
 	check()
 done()
