@@ -43,8 +43,7 @@ struct worker {
 	enum role role;
 	gsize memory;				/* RLIMIT_AS; 0: none */
 	void (*prepare)(void);			/* before the jail; or NULL */
-	/* After each slice; false: cannot work with it, error logged, exit 78. */
-	bool (*configure)(const struct options *, GError **error);
+	bool (*configure)(const struct options *, GError **error);	/* each slice; false: logged, exit 78 */
 	void (*serve)(struct peer *hub, struct frame *);
 	int (*extra_fd)(void);			/* also polled (zygote: child deaths); or NULL */
 	void (*extra)(struct peer *hub);

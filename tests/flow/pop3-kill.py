@@ -30,6 +30,8 @@ def crash_at(user, name, role, removing):
 	if removing:
 		if site.once() != 0:
 			wrong.append("the first look")
+		site.hooks(f"clock=+{DAY}")
+		site.ctl("backup", site.path("backup"))
 		site.hooks(f"clock=+{2 * DAY}", f"fault={name} {role} kill")
 		left = 0
 	else:
