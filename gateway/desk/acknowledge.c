@@ -97,18 +97,46 @@ no_suppressed(const struct asked *a)
 	return mark_suppress(a->letter);
 }
 
+static const char *
+no_desk(const struct asked *a)
+{
+	return mark_desk(a->letter);
+}
+
+static const char *
+no_circles(const struct asked *a)
+{
+	return mark_circles(a->letter);
+}
+
+/* A party has an address of its own in the directory, which is written to instead. */
+static const char *
+no_doubted(const struct asked *a)
+{
+	if (site_party_by_address(a->site, a->letter->from.address) != NULL ||
+	    authentication_read(a->site, a->letter) != AUTHENTICITY_FAIL)
+		return NULL;
+	return "DMARC fails: From may be forged, and nobody is written to";
+}
+
 static const char *(*const refusals[])(const struct asked *) = {
 	no_kind, no_single_from, no_usable_from, no_own, no_system, no_automatic, no_list,
-	no_null_return, no_suppressed,
+	no_null_return, no_suppressed, no_desk, no_circles, no_doubted,
 };
 
 /* Not a refusal: to whom the answer goes is decided by rules.c, and `inspect` says it here. */
 static char *
 allowed(const struct site *site, const struct letter *letter, const struct verdict *verdict)
 {
-	if (answer_is_diverted(site, letter, verdict))
+	if (answer_is_forged(site, letter, verdict))
 		return g_strdup("the signature fails under a registered From: only the directory's "
 			"address is written to");
+	if (answer_is_diverted(site, letter, verdict))
+		return g_strdup("DMARC fails under a registered From: only the directory's address "
+			"is written to");
+	if (authentication_read(site, letter) == AUTHENTICITY_FORWARDED)
+		return g_strdup("DMARC fails, but one of policy.forwarders handed it on: one From "
+			"address and no mark of automatic mail");
 	return g_strdup("one From address and no mark of automatic mail");
 }
 

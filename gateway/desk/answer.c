@@ -13,7 +13,7 @@
 /* ---- who ----------------------------------------------------------------- */
 
 bool
-answer_is_diverted(const struct site *site, const struct letter *letter,
+answer_is_forged(const struct site *site, const struct letter *letter,
 	const struct verdict *verdict)
 {
 	switch (verdict->signature) {
@@ -25,6 +25,17 @@ answer_is_diverted(const struct site *site, const struct letter *letter,
 	default:
 		return false;
 	}
+}
+
+bool
+answer_is_diverted(const struct site *site, const struct letter *letter,
+	const struct verdict *verdict)
+{
+	if (answer_is_forged(site, letter, verdict))
+		return true;
+	return letter->from.address != NULL &&
+		site_party_by_address(site, letter->from.address) != NULL &&
+		authentication_read(site, letter) == AUTHENTICITY_FAIL;
 }
 
 static const char *

@@ -18,6 +18,15 @@ bool folder_is_junk(const char *folder);
  * why: g_free().  `inspect` prints both. */
 bool acknowledgeable(const struct site *, enum kind, const struct letter *, const struct verdict *, char **why);
 
+/* ---- authentication.c: Authentication-Results of our own servers (RFC 8601) ------------------------ */
+
+/* FAIL: dmarc=fail.  FORWARDED: dmarc=fail, and one of policy.forwarders is proven to have handed the mail on.
+ * PASS: dmarc=pass; it grants nothing.  UNKNOWN: all else, as if nothing had been said. */
+#define AUTHENTICITY_LIST(X) X(UNKNOWN, "unknown") X(PASS, "pass") X(FAIL, "fail") X(FORWARDED, "forwarded")
+#define WORDS_ENUM_AUTHENTICITY(n, w) AUTHENTICITY_##n,
+WORDS(authenticity, AUTHENTICITY, AUTHENTICITY_LIST)
+enum authenticity authentication_read(const struct site *, const struct letter *);
+
 /* ---- clues.c: what in a letter may name a ticket ------------------------------------------------ */
 
 struct clues {
@@ -87,6 +96,9 @@ struct facts {
 	gint64 last_receipt;		/* last T03, T32 or T35 of this ticket, ms; -1 */
 	bool acknowledged;		/* its own ticket had T01, T02, T04, T33, T35 or T38; T03 is none */
 	bool again;			/* decided before as sealed; a key arrived since */
+	bool twin_owed;			/* the earlier copy opened its ticket, and how it came forbade an answer */
+	bool burst;			/* no clue: `ticket` was opened from this address within policy.burst */
+	bool burst_joins;		/* and burst_joins() said yes */
 	struct id earlier;		/* again: the ticket it is in since then, or null */
 	bool earlier_first;		/* again: it opened that ticket (relation "first") */
 	struct id returned;		/* a bounce: the mail of ours it is about, sent to whom it names; or null */
@@ -95,6 +107,16 @@ struct facts {
 	char *delivery_status;		/* "5.1.1"; NULL */
 };
 void facts_clear(struct facts *);
+
+/* ---- burst.c --------------------------------------------------------------------------------------- */
+
+/* May a letter join the ticket `first` opened, because one address sent both within policy.burst?  Only where what
+ * says that it was that address is the same: both signed by one key, or neither proven; never where a signature or
+ * DMARC failed, nor where one of them could not be opened. */
+bool burst_joins(const struct site *, const struct letter *first, const struct verdict *first_verdict,
+	const struct letter *, const struct verdict *);
+/* Could this copy not be answered because of how it came, where another may be? */
+bool copy_is_unanswered(const struct site *, const char *folder, const struct letter *);
 
 /* ---- plan.c: effects, in order ------------------------------------------------------------------------ */
 

@@ -12,6 +12,7 @@
 #define CLUES_MAX		20	/* of each kind: so many look-ups one letter may cause */
 #define ADDRESS_MAX		254	/* octets (RFC 5321 §4.5.3.1.3, less "<>") */
 #define LOCAL_MAX		64	/* octets before the '@' (RFC 5321 §4.5.3.1.1) */
+#define HOPS_MAX	50		/* Received fields of a mail that is still answered */
 #define MESSAGE_ID_MAX		250	/* octets: with "In-Reply-To: <>" far from any line limit */
 
 /* ---- fold.c --------------------------------------------------------------------------------- */
@@ -32,6 +33,8 @@ const char *mark_list(const struct letter *);		/* RFC 2919, RFC 2369, Precedence
 const char *mark_null_return(const struct letter *);	/* RFC 5321 §4.5.5 */
 const char *mark_suppress(const struct letter *);	/* X-Auto-Response-Suppress */
 const char *mark_system_sender(const struct letter *);	/* mailer-daemon, no-reply, ... */
+const char *mark_desk(const struct letter *);		/* another gateway, a ticket system */
+const char *mark_circles(const struct letter *);	/* too many Received fields */
 /* Any field of this name whose folded value is one of the words, up to ';', '(' or a blank. */
 bool field_is(const struct letter *, const char *lower_name, const char *const *words);
 bool field_there(const struct letter *, const char *lower_name);
@@ -92,7 +95,9 @@ void answer_fill(struct effect *, const struct site *, const struct facts *, con
  * "[dtext]" of RFC 5322 §3.6.4, obsolete forms refused, at most MESSAGE_ID_MAX octets.  NULL is
  * none. */
 bool is_msg_id(const char *);
-/* A failed signature under a registered From: only the directory address is written to (T04). */
+/* A failed signature under a registered From (T04). */
+bool answer_is_forged(const struct site *, const struct letter *, const struct verdict *);
+/* That, or DMARC fails under a registered From: only the directory address is written to. */
 bool answer_is_diverted(const struct site *, const struct letter *, const struct verdict *);
 /* The language for this letter: the directory's, the letter's, the site's. */
 const char *answer_language(const struct site *, const struct letter *);

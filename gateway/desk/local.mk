@@ -1,7 +1,8 @@
 # desk: pure decisions, templates, wording.  GLib only.
 noinst_LIBRARIES += gateway/desk/libdesk.a
 gateway_desk_libdesk_a_SOURCES = gateway/desk/desk.h gateway/desk/internal.h \
-	gateway/desk/acknowledge.c gateway/desk/answer.c gateway/desk/classify.c gateway/desk/clues.c \
+	gateway/desk/acknowledge.c gateway/desk/answer.c gateway/desk/authentication.c \
+	gateway/desk/burst.c gateway/desk/classify.c gateway/desk/clues.c \
 	gateway/desk/fold.c gateway/desk/marks.c gateway/desk/plan.c gateway/desk/policy.c gateway/desk/render.c \
 	gateway/desk/returned.c gateway/desk/rules.c gateway/desk/settle.c gateway/desk/template.c gateway/desk/thanks.c \
 	gateway/desk/values.c gateway/desk/variables.c gateway/desk/wording.c

@@ -14,6 +14,7 @@
 
 #define CLAIMS(X) \
 	X(TWIN,		"twin")		/* equal to an earlier mail */ \
+	X(OWED,		"owed")		/* which could not be answered for how it came */ \
 	X(AUTOMATIC,	"automatic")	/* made by a machine, or noise */ \
 	X(COMMAND,	"command")	\
 	X(THANKS,	"thanks")	\
@@ -32,6 +33,10 @@
 	X(UNANSWERABLE,	"unanswerable")	/* acknowledgeable() says no */ \
 	X(ACKNOWLEDGED,	"acknowledged")	\
 	X(STILL,	"still")	/* decided again, and sealed as before */ \
+	X(DOUBTED,	"doubted")	/* DMARC fails */ \
+	X(FORWARDED,	"forwarded")	/* DMARC fails, and one of policy.forwarders explains it */ \
+	X(BURST,	"burst")	/* one address, within policy.burst, with the same proof */ \
+	X(APART,	"apart")	/* the same, with another proof */ \
 	X(OPENER,	"opener")	/* opened at last; it opened its ticket when sealed */ \
 	X(MEMBER,	"member")	/* the same; it joined its ticket, and now would not */ \
 	X(SAME_ID,	"same-id")	\
@@ -43,8 +48,10 @@
 	X(FOLLOWS,	"follows")	/* set by a row: a person's mail joined a ticket */
 #define CLAIM_NUMBER(n, w) NUMBER_##n,
 enum { CLAIMS(CLAIM_NUMBER) N_CLAIMS };
-#define CLAIM_BIT(n, w) n = 1u << NUMBER_##n,
+/* More than an int holds: gcc and clang give such an enum 64 bits. */
+#define CLAIM_BIT(n, w) n = G_GUINT64_CONSTANT(1) << NUMBER_##n,
 enum claim { CLAIMS(CLAIM_BIT) NOTHING = 0 };
+G_STATIC_ASSERT(N_CLAIMS <= 64);
 #define CLAIM_WORD(n, w) w,
 static const char *const claim_words[] = { CLAIMS(CLAIM_WORD) };
 
@@ -66,8 +73,8 @@ struct step {
 #define STEPS_MAX 3
 struct rule {
 	enum stage stage;
-	unsigned all, none;	/* claims that must, and must not, hold */
-	unsigned sets;		/* claims that hold from here on */
+	guint64 all, none;	/* claims that must, and must not, hold */
+	guint64 sets;		/* claims that hold from here on */
 	struct step steps[STEPS_MAX];
 };
 
@@ -99,6 +106,11 @@ static const struct rule rules[] = {
 	{ PLACE, MEMBER, NOTHING, NOTHING, {
 		FILED(NULL, "", BY_KIND),
 		NOTED("read-later", "decided again: it joined this ticket when it was sealed",
+			FIXED) } },
+	{ PLACE, TWIN | OWED, AUTOMATIC, OPENS, {
+		FILED("duplicate", "same Message-ID, Date, From and body as an earlier mail",
+			FIXED),
+		NOTED("duplicate", "came again, and the earlier copy could not be answered",
 			FIXED) } },
 	{ PLACE, TWIN, NOTHING, NOTHING, {
 		FILED("duplicate", "same Message-ID, Date, From and body as an earlier mail",
@@ -146,13 +158,26 @@ static const struct rule rules[] = {
 		FILED("report", "only a number or a public Message-ID names this ticket, and From "
 			"is a stranger", FIXED),
 		OPENED("report", "a new ticket, with a hint") } },
+	{ PLACE, BURST, NOTHING, FOLLOWS, {
+		FILED("report", "a person's mail that names no ticket", FIXED),
+		JOINED("burst", "from the same address within policy.burst of the mail that opened "
+			"this ticket, and nothing else says so") } },
 	{ PLACE, NOTHING, NOTHING, OPENS, {
 		FILED("report", "a person's mail that joins no ticket", FIXED),
 		OPENED("report", "no ticket named that we know") } },
 
 	/* What a person should be told about it. */
-	{ REMARK, OPENS | NAMED, NOTHING, NOTHING, {
+	{ REMARK, OPENS | NAMED, TWIN, NOTHING, {
 		NOTED("hint", "names ticket", BY_TICKET) } },
+	{ REMARK, OPENS | APART, NOTHING, NOTHING, {
+		NOTED("hint", "within policy.burst of the same From, but with another proof of it: "
+			"ticket", BY_TICKET) } },
+	{ REMARK, DOUBTED, TWIN | STILL, NOTHING, {
+		NOTED("dmarc-fail", "our server says that DMARC fails: From may be forged",
+			FIXED) } },
+	{ REMARK, FORWARDED, TWIN | STILL, NOTHING, {
+		NOTED("forwarded", "DMARC fails, but one of policy.forwarders handed it on",
+			FIXED) } },
 	{ REMARK, JUNK, TWIN | STILL, NOTHING, {
 		NOTED("from-junk", "the server had put it into its folder for junk", FIXED) } },
 	{ REMARK, SAME_ID, TWIN | STILL, NOTHING, {
@@ -212,17 +237,17 @@ struct decision {
 	const struct verdict *verdict;
 	enum kind kind;
 	char *kind_why, *answer_why;
-	unsigned claims;
+	guint64 claims;
 	struct plan *plan;
 };
 
-static unsigned
+static guint64
 claim_if(bool holds, enum claim claim)
 {
-	return holds ? (unsigned)claim : 0;
+	return holds ? (guint64)claim : 0;
 }
 
-static unsigned
+static guint64
 claims_of_kind(enum kind kind)
 {
 	switch (kind) {
@@ -250,14 +275,22 @@ is_sealed(const struct decision *d)
 	return e != ENCRYPTION_DECRYPTED && e != ENCRYPTION_NONE;
 }
 
-static unsigned
+/* A signature by a registered key says more of From than the server it came through. */
+static bool
+from_is_doubted(const struct decision *d)
+{
+	return d->verdict->signature != SIGNATURE_TRUSTED &&
+		authentication_read(d->site, d->letter) == AUTHENTICITY_FAIL;
+}
+
+static guint64
 claims_of_clues(const struct decision *d)
 {
 	const struct facts *f = d->facts;
 	bool named = f->proof != PROOF_NONE && !id_is_null(f->ticket);
 	bool returned = d->kind == KIND_BOUNCE && !id_is_null(f->returned);
 	bool proven = named && f->proof != PROOF_TAG;
-	bool on_thread = d->letter->from.address != NULL &&
+	bool on_thread = d->letter->from.address != NULL && !from_is_doubted(d) &&
 		(f->from_is_participant ||
 		(proven && address_equal(f->thread_address, d->letter->from.address)));
 
@@ -267,11 +300,11 @@ claims_of_clues(const struct decision *d)
 
 /* What clues of a mail decided again may still do: name another ticket as a hint, or let it join
  * the one it is in once more. */
-static unsigned
+static guint64
 claims_of_thread(const struct decision *d)
 {
 	const struct facts *f = d->facts;
-	unsigned clues = claims_of_clues(d);
+	guint64 clues = claims_of_clues(d);
 	bool same = id_equal(f->ticket, f->earlier);
 
 	if (!f->again)
@@ -282,7 +315,7 @@ claims_of_thread(const struct decision *d)
 		return clues;
 	if (f->earlier_first)
 		return OPENER | claim_if((clues & NAMED) && !same, NAMED);
-	return same && (clues & (PROVEN | ON_THREAD)) ? clues : (unsigned)MEMBER;
+	return same && (clues & (PROVEN | ON_THREAD)) ? clues : (guint64)MEMBER;
 }
 
 /* "[TBSC]" anywhere in the subject, as form 03 of TT20 prints it, in any spelling people send. */
@@ -305,7 +338,7 @@ is_listed(const struct decision *d)
 		(s == SIGNATURE_NONE || s == SIGNATURE_UNKNOWN_KEY);
 }
 
-static unsigned
+static guint64
 claims_of_content(const struct decision *d)
 {
 	bool sealed = is_sealed(d);
@@ -317,12 +350,26 @@ claims_of_content(const struct decision *d)
 
 	return claim_if(!is_proven, UNPROVEN) | claim_if(sealed, SEALED) |
 		claim_if(worth, WORTH) | claim_if(is_listed(d), LISTED) |
-		claim_if(answer_is_diverted(d->site, d->letter, d->verdict), FORGED) |
+		claim_if(answer_is_forged(d->site, d->letter, d->verdict), FORGED) |
 		claim_if(d->letter->notes->len > 0, AMBIGUOUS) |
 		claim_if(d->letter->truncated, TRUNCATED);
 }
 
-static unsigned
+static guint64
+claims_of_origin(const struct decision *d)
+{
+	enum authenticity said = authentication_read(d->site, d->letter);
+	const struct facts *f = d->facts;
+	bool junk = f->from_junk && d->verdict->signature != SIGNATURE_TRUSTED;
+	bool burst = f->burst && !f->again && !junk;
+
+	return claim_if(said == AUTHENTICITY_FAIL, DOUBTED) |
+		claim_if(said == AUTHENTICITY_FORWARDED, FORWARDED) |
+		claim_if(burst && f->burst_joins, BURST) |
+		claim_if(burst && !f->burst_joins, APART);
+}
+
+static guint64
 claims_of_facts(const struct decision *d, gint64 now)
 {
 	const struct facts *f = d->facts;
@@ -331,6 +378,7 @@ claims_of_facts(const struct decision *d, gint64 now)
 	bool twin = f->is_twin && (!f->again || id_is_null(f->earlier));
 
 	return claim_if(f->is_oversize, OVERSIZE) | claim_if(twin, TWIN) |
+		claim_if(twin && f->twin_owed, OWED) |
 		claim_if(f->same_message_id, SAME_ID) |
 		claim_if(f->silent, SILENT) | claim_if(d->site->observe, OBSERVE) |
 		claim_if(f->from_junk, JUNK) |
@@ -344,7 +392,7 @@ claims_find(struct decision *d, gint64 now)
 	bool may = acknowledgeable(d->site, d->kind, d->letter, d->verdict, &d->answer_why);
 
 	d->claims = claim_if(!may, UNANSWERABLE) | claims_of_kind(d->kind) | claims_of_thread(d) |
-		claims_of_content(d) | claims_of_facts(d, now);
+		claims_of_content(d) | claims_of_origin(d) | claims_of_facts(d, now);
 }
 
 /* ---- effects -------------------------------------------------------------------------------- */
@@ -384,9 +432,11 @@ reason(const struct decision *d, const struct step *step, const char *note)
 static struct id
 ticket_of(const struct decision *d)
 {
+	if (d->claims & TWIN && !(d->claims & (OPENER | STILL | MEMBER)))
+		return d->facts->twin_ticket;
 	if (d->claims & (OPENS | STILL | MEMBER))
 		return (struct id){ { 0 } };
-	return d->claims & TWIN ? d->facts->twin_ticket : d->facts->ticket;
+	return d->facts->ticket;
 }
 
 static void
@@ -482,10 +532,10 @@ plan_held(const struct site *site, const struct facts *facts, const char *stage,
 /* ---- printing ------------------------------------------------------------------------------- */
 
 static void
-claims_print(GString *out, const char *sign, unsigned claims)
+claims_print(GString *out, const char *sign, guint64 claims)
 {
 	for (guint i = 0; i < N_CLAIMS; i++)
-		if (claims & (1u << i))
+		if (claims & (G_GUINT64_CONSTANT(1) << i))
 			g_string_append_printf(out, " %s%s", sign, claim_words[i]);
 }
 

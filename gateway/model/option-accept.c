@@ -21,6 +21,8 @@ static const struct unit size_units[] = {
 };
 static const struct unit plain_units[] = { { "", 1 }, { NULL, 0 } };
 
+#define CAP_WINDOW (30 * 24 * 3600 * G_GINT64_CONSTANT(1000))	/* ms; the longest of a cap */
+
 /* ---- numbers -------------------------------------------------------------------------- */
 
 static bool
@@ -236,6 +238,30 @@ is_charset(const char *text)
 	return consists_of(text, LOWER UPPER DIGITS "-_.:", 1, 40);
 }
 
+bool
+cap_parse(const char *text, struct cap *cap)
+{
+	g_auto(GStrv) words = g_strsplit(text, " ", 4);
+	gint64 most, window = 0;
+
+	if (!number_parse(plain_units, words[0] != NULL ? words[0] : "", &most) || most < 0)
+		return false;
+	if (words[1] != NULL &&
+	    (strcmp(words[1], "per") != 0 || words[2] == NULL || words[3] != NULL ||
+	    !number_parse(time_units, words[2], &window) || window <= 0 || window > CAP_WINDOW))
+		return false;
+	*cap = (struct cap){ (guint64)most, window };
+	return most == 0 || window > 0;
+}
+
+static bool
+is_cap(const char *text)
+{
+	struct cap cap;
+
+	return cap_parse(text, &cap);
+}
+
 /* name in the table's range, test, what a person is told */
 static const struct {
 	const char *name;
@@ -259,6 +285,7 @@ static const struct {
 	{ "ticket-format",	is_ticket_format,
 		"format of A-Z, digits, '-', %i, %y and one %n or %06n" },
 	{ "charset",		is_charset,		"name of a charset" },
+	{ "cap",		is_cap,			"cap like \"20 per 1d\", or \"0\"" },
 	{ "internal",		NULL,			"setting of a configuration file" },
 };
 

@@ -38,7 +38,9 @@ enum {
 	{ G "[].addresses", T(TEXTS), "!", "address", H, \
 		"its mail addresses; the first is written to" }, \
 	{ G "[].keys", T(TEXTS), NULL, "key", H, "fingerprints of its keys or certificates" }, \
-	{ G "[].language", T(WORD), "vi", "vi|en", H, "language it is written to in" },
+	{ G "[].language", T(WORD), "vi", "vi|en", H, "language it is written to in" }, \
+	{ G "[].drill_address", T(TEXT), NULL, "address", H, \
+		"where mail of a drill for it goes" },
 
 const struct option options_table[] = {
 	/* name, type, default, range, roles, help */
@@ -175,6 +177,15 @@ const struct option options_table[] = {
 	{ "policy.late_after", T(TIME), "1h", "1m..30d", H,
 		"an acknowledgement later than this says so" },
 	{ "policy.burst", T(TIME), "0", "0..1d", H, "mails of one sender within it join a ticket" },
+	{ "policy.cap_address", T(TEXT), "20 per 1d", "cap", H,
+		"most mails to one address that no party has" },
+	{ "policy.cap_party", T(TEXT), "200 per 1d", "cap", H,
+		"most mails to one address of a party" },
+	{ "policy.cap_domain", T(TEXT), "200 per 1d", "cap", H,
+		"most mails to addresses of one domain that no party has" },
+	{ "policy.cap_total", T(TEXT), "5000 per 1d", "cap", H, "most mails in all" },
+	{ "policy.drill_address", T(TEXT), NULL, "address", H,
+		"where mail of a drill for outsiders goes" },
 	{ "policy.give_up", T(TIME), "5d", "1h..30d", H, "unsent mail is held after this" },
 	{ "policy.forwarders", T(TEXTS), NULL, "address", H,
 		"whose forwarded mail is exempt from DMARC" },

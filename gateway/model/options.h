@@ -41,7 +41,15 @@ const struct option *option_find(const char *path); const char *option_nearest(c
 /* Text as written for this row to the text kept (ms, bytes); NULL with NEVER saying what is wrong. g_free(). */
 char *option_accept(const struct option *, const char *text, GError **error);
 
+/* "20 per 1d": so many within that time, ms; "0": no bound.  False: it is none. */
+struct cap { guint64 most; gint64 window; };
+bool cap_parse(const char *text, struct cap *);
+
 /* ---- site.c: what desk and hub know of the site, from the hub's slice -------------------------- */
+/* Bounds on outgoing mail: option of policy it is set by. */
+#define CAP_LIST(X) X(ADDRESS, "cap_address") X(PARTY, "cap_party") X(DOMAIN, "cap_domain") X(TOTAL, "cap_total")
+#define WORDS_ENUM_CAP(n, w) CAP_##n,
+WORDS(cap_kind, CAP, CAP_LIST)
 struct party {
 	enum party_kind kind;
 	char *id, *name, *language;
@@ -49,6 +57,7 @@ struct party {
 	char **keys;			/* upper-case fingerprints */
 	char **roles;			/* responders */
 	gint64 until;			/* ms; -1 */
+	char *drill_address;		/* lower-cased; NULL: the site's */
 };
 struct site {
 	char *id, *name_vi, *name_en, *address, *reply_address, *phone, *portal, *fingerprint;
@@ -60,12 +69,22 @@ struct site {
 	bool observe;			/* policy.mode = "observe" */
 	gint64 receipt_interval;	/* ms between two T32 of one ticket */
 	gint64 late_after;		/* ms after which an acknowledgement is T33 */
+	gint64 burst;			/* ms in which mails of one address join a ticket; 0: off */
+	struct cap caps[cap_kind_count];
+	char *drill_address, *sender;	/* lower-cased; sender: any submission.envelope; NULL */
+	char **authserv_ids, **forwarders;	/* lower-cased */
 	GPtrArray *parties;		/* struct party */
 	GHashTable *templates;		/* "vi/T01" → text */
 };
 struct site *site_new(const struct options *); void site_free(struct site *);
+/* The hotline, its aliases, its reply address with any code, the envelope sender with any id. */
 bool site_is_own(const struct site *, const char *address);
 const struct party *site_party_by_address(const struct site *, const char *address);
+/* Our own team: a responder whose authority has not ended. */
+bool site_is_team(const struct site *, const char *address, gint64 now);
+/* Where mail of a drill for this address goes instead; NULL: nowhere.  Is this one of those addresses? */
+const char *site_drill_address(const struct site *, const char *address);
+bool site_is_drill_address(const struct site *, const char *address);
 char *party_text(const struct party *);	/* "agency:so-y-te" */
 
 #endif

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+WORDS_DEFINE(cap_kind, CAP, CAP_LIST)
+
 static char *
 upper(const char *text)
 {
@@ -19,6 +21,12 @@ static char *
 lower(const char *text)
 {
 	return g_ascii_strdown(text, -1);
+}
+
+static char *
+lower_or_null(const char *text)
+{
+	return text == NULL ? NULL : lower(text);
 }
 
 static char *
@@ -67,6 +75,7 @@ party_free(gpointer data)
 	g_strfreev(p->addresses);
 	g_strfreev(p->keys);
 	g_strfreev(p->roles);
+	g_free(p->drill_address);
 	g_free(p);
 }
 
@@ -97,6 +106,7 @@ party_new(const struct options *o, enum party_kind kind, const char *item)
 	p->keys = texts_at(o, keys, NULL, upper);
 	p->roles = texts_at(o, roles, NULL, same);
 	p->until = day_end(options_text(o, "%s.until", item));
+	p->drill_address = lower_or_null(options_text(o, "%s.drill_address", item));
 	return p;
 }
 
@@ -174,6 +184,27 @@ envelope_pattern(const struct options *o)
 	return g_strdup(envelope);
 }
 
+/* What bounds and diverts outgoing mail, and whose word on incoming mail counts. */
+static void
+take_policy(struct site *s, const struct options *o)
+{
+	s->observe = g_strcmp0(options_text(o, "policy.mode"), "observe") == 0 ||
+	    options_bool(o, "run.observe");
+	s->receipt_interval = options_int(o, "policy.receipt_interval");
+	s->late_after = options_int(o, "policy.late_after");
+	s->burst = options_int(o, "policy.burst");
+	for (guint i = 0; i < cap_kind_count; i++) {
+		const char *text = options_text(o, "policy.%s", cap_kind_word((enum cap_kind)i));
+
+		if (text != NULL && !cap_parse(text, &s->caps[i]))
+			panic("policy.%s was not checked", cap_kind_word((enum cap_kind)i));
+	}
+	s->drill_address = lower_or_null(options_text(o, "policy.drill_address"));
+	s->sender = lower_or_null(options_text(o, "submission.envelope"));
+	s->authserv_ids = texts_at(o, "authserv_ids", NULL, lower);
+	s->forwarders = texts_at(o, "policy.forwarders", NULL, lower);
+}
+
 struct site *
 site_new(const struct options *o)
 {
@@ -195,10 +226,7 @@ site_new(const struct options *o)
 	take_languages(o, "hotline.evidence", &s->evidence_vi, &s->evidence_en);
 	s->ticket_format = text_or_empty(o, "hotline.ticket_format");
 	s->profile = text_or_empty(o, "profile");
-	s->observe = g_strcmp0(options_text(o, "policy.mode"), "observe") == 0 ||
-	    options_bool(o, "run.observe");
-	s->receipt_interval = options_int(o, "policy.receipt_interval");
-	s->late_after = options_int(o, "policy.late_after");
+	take_policy(s, o);
 	s->parties = parties_new(o);
 	s->templates = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	take_templates(o, s->templates);
@@ -213,12 +241,14 @@ site_free(struct site *s)
 	char **texts[] = { &s->id, &s->name_vi, &s->name_en, &s->address, &s->reply_address,
 		&s->phone, &s->portal, &s->fingerprint, &s->advice_vi, &s->advice_en,
 		&s->evidence_vi, &s->evidence_en, &s->ticket_format, &s->profile,
-		&s->envelope };
+		&s->envelope, &s->drill_address, &s->sender };
 
 	for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(*texts[i]);
 	g_strfreev(s->aliases);
 	g_strfreev(s->languages);
+	g_strfreev(s->authserv_ids);
+	g_strfreev(s->forwarders);
 	g_ptr_array_unref(s->parties);
 	g_hash_table_destroy(s->templates);
 	g_free(s);
@@ -233,25 +263,27 @@ is_listed(char **lowered, const char *address)
 	return false;
 }
 
-/* Is this the reply address with some thread code in place of %t? */
+/* Is this the pattern with some text in place of the mark, or the pattern itself? */
 static bool
-is_reply_address(const struct site *s, const char *address)
+is_made_of(const char *pattern, const char *mark, const char *address)
 {
-	const char *code = s->reply_address == NULL ? NULL : strstr(s->reply_address, "%t");
+	const char *place = pattern == NULL ? NULL : strstr(pattern, mark);
 
-	if (code == NULL)
-		return false;
-	gsize before = (gsize)(code - s->reply_address), after = strlen(code + 2);
+	if (place == NULL)
+		return pattern != NULL && g_ascii_strcasecmp(pattern, address) == 0;
+	gsize before = (gsize)(place - pattern), after = strlen(place + strlen(mark));
 	gsize n = strlen(address);
 
-	return n > before + after && g_ascii_strncasecmp(address, s->reply_address, before) == 0 &&
-	    g_ascii_strcasecmp(address + n - after, code + 2) == 0;
+	return n > before + after && g_ascii_strncasecmp(address, pattern, before) == 0 &&
+	    g_ascii_strcasecmp(address + n - after, place + strlen(mark)) == 0;
 }
 
 bool
 site_is_own(const struct site *s, const char *address)
 {
-	return address != NULL && (is_listed(s->aliases, address) || is_reply_address(s, address));
+	return address != NULL && (is_listed(s->aliases, address) ||
+	    is_made_of(s->reply_address, "%t", address) ||
+	    is_made_of(s->sender, "%m", address));
 }
 
 const struct party *
@@ -264,4 +296,34 @@ site_party_by_address(const struct site *s, const char *address)
 			return p;
 	}
 	return NULL;
+}
+
+bool
+site_is_team(const struct site *s, const char *address, gint64 now)
+{
+	const struct party *p = site_party_by_address(s, address);
+
+	return p != NULL && p->kind == PARTY_RESPONDER && (p->until < 0 || now <= p->until);
+}
+
+const char *
+site_drill_address(const struct site *s, const char *address)
+{
+	const struct party *p = site_party_by_address(s, address);
+
+	return p != NULL && p->drill_address != NULL ? p->drill_address : s->drill_address;
+}
+
+bool
+site_is_drill_address(const struct site *s, const char *address)
+{
+	if (s->drill_address != NULL && g_ascii_strcasecmp(s->drill_address, address) == 0)
+		return true;
+	for (guint i = 0; i < s->parties->len; i++) {
+		const struct party *p = s->parties->pdata[i];
+
+		if (p->drill_address != NULL && g_ascii_strcasecmp(p->drill_address, address) == 0)
+			return true;
+	}
+	return false;
 }

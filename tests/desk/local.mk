@@ -5,6 +5,9 @@ tests_desk_test_acknowledge_LDADD = $(DESK_LIBS)
 check_PROGRAMS += tests/desk/test-answer
 tests_desk_test_answer_SOURCES = tests/desk/test-answer.c tests/desk/sample.c tests/desk/sample.h
 tests_desk_test_answer_LDADD = $(DESK_LIBS)
+check_PROGRAMS += tests/desk/test-authentication
+tests_desk_test_authentication_SOURCES = tests/desk/test-authentication.c tests/desk/sample.c tests/desk/sample.h
+tests_desk_test_authentication_LDADD = $(DESK_LIBS)
 check_PROGRAMS += tests/desk/test-classify
 tests_desk_test_classify_SOURCES = tests/desk/test-classify.c tests/desk/sample.c tests/desk/sample.h
 tests_desk_test_classify_LDADD = $(DESK_LIBS)
@@ -38,8 +41,8 @@ tests_desk_test_values_LDADD = $(DESK_LIBS)
 check_PROGRAMS += tests/desk/test-wording
 tests_desk_test_wording_SOURCES = tests/desk/test-wording.c tests/desk/sample.c tests/desk/sample.h
 tests_desk_test_wording_LDADD = $(DESK_LIBS)
-unit_tests += tests/desk/test-acknowledge tests/desk/test-answer tests/desk/test-classify \
-	tests/desk/test-clues tests/desk/test-fold tests/desk/test-policy tests/desk/test-render \
+unit_tests += tests/desk/test-acknowledge tests/desk/test-answer tests/desk/test-authentication \
+	tests/desk/test-classify tests/desk/test-clues tests/desk/test-fold tests/desk/test-policy tests/desk/test-render \
 	tests/desk/test-returned tests/desk/test-rules tests/desk/test-settle tests/desk/test-template tests/desk/test-values tests/desk/test-wording
 golden_tests += tests/desk/test-answer tests/desk/test-classify tests/desk/test-policy tests/desk/test-render \
 	tests/desk/test-rules \

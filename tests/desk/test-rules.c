@@ -15,6 +15,7 @@
 #define DUTY	"truc.mot@example.vn"
 #define TAGGED	"Re: [" SAMPLE_TICKET "] x"
 #define LOCAL_65 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0"
+#define DMARC_FAIL "authentication-results: mx.example.vn; dmarc=fail header.from=example.org"
 #define NOW	(SAMPLE_RECEIVED + 60000)
 #define HOUR	3600000
 
@@ -28,6 +29,7 @@ enum {
 	/* decided before: in no ticket, or it opened one, joined this one, joined another */
 	AGAIN = 1 << 16, OPENED_IT = 1 << 17, JOINED_IT = 1 << 18, JOINED_OTHER = 1 << 19,
 		NAMES_OWN = 1 << 20, FROM_JUNK = 1 << 21, OVERSIZE = 1 << 22,
+	OWED = 1 << 23, TOGETHER = 1 << 24, SAME_PROOF = 1 << 25,
 };
 
 /* columns: name, From, subject, text, fields, flags, proof, signature, encryption; the effects */
@@ -40,6 +42,7 @@ static const struct row {
 	const char *effects;
 } rows[] = {
 #define NONE	SIGNATURE_NONE, ENCRYPTION_NONE
+#define OPENS_NOW	SIGNATURE_NONE, ENCRYPTION_DECRYPTED
 	/* new reports */
 	{ "a citizen's report", ANYONE, "Sự cố", "x", NULL, 0, PROOF_NONE, NONE,
 		"file report, open report, mail T01 to " ANYONE },
@@ -202,6 +205,83 @@ static const struct row {
 			"file duplicate, note duplicate" },
 	{ "twin of a bounce", ANYONE, "x", "x", NULL, TWIN | BOUNCED, PROOF_CODE, NONE,
 		"file duplicate, note duplicate" },
+	{ "a copy, and the first was in junk", ANYONE, "Sự cố", "x", NULL, TWIN | OWED, PROOF_NONE,
+		NONE, "file duplicate, note duplicate, mail T01 to " ANYONE },
+	{ "a copy in junk, too", ANYONE, "Sự cố", "x", NULL, TWIN | OWED | FROM_JUNK, PROOF_NONE,
+		NONE, "file duplicate, note duplicate, note no-answer" },
+	{ "a copy, and the first was in junk, of an agency", AGENCY, "Sự cố", "x", NULL,
+		TWIN | OWED | SAME_ID, PROOF_NONE,
+		NONE, "file duplicate, note duplicate, mail T02 to " AGENCY },
+	{ "a copy that cannot be answered either", ANYONE, "Sự cố", "x",
+		DMARC_FAIL, TWIN | OWED, PROOF_NONE,
+		NONE, "file duplicate, note duplicate, note no-answer" },
+	{ "a copy that names a ticket, and the first was in junk", ANYONE, TAGGED, "x", NULL,
+		TWIN | OWED, PROOF_TAG, NONE,
+		"file duplicate, note duplicate, mail T01 to " ANYONE },
+	{ "a copy of machine mail", ANYONE, "x", "x", "auto-submitted: auto-replied", TWIN | OWED,
+		PROOF_NONE, NONE, "file duplicate, note duplicate" },
+	/* DMARC */
+	{ "DMARC fails", ANYONE, "Sự cố", "x", DMARC_FAIL, 0, PROOF_NONE, NONE,
+		"file report, open report, note dmarc-fail, note no-answer" },
+	{ "DMARC fails, unknown key", ANYONE, "Sự cố", "x", DMARC_FAIL, 0, PROOF_NONE,
+		SIGNATURE_UNKNOWN_KEY, ENCRYPTION_NONE,
+		"file report, open report, note dmarc-fail, note no-answer" },
+	{ "DMARC fails, sealed", ANYONE, "...", "", DMARC_FAIL, 0, PROOF_NONE, SIGNATURE_NONE,
+		ENCRYPTION_NOT_FOR_US,
+		"file report, open sealed, note dmarc-fail, note no-answer" },
+	{ "DMARC fails under a registered From", AGENCY, "Sự cố", "x", DMARC_FAIL, 0, PROOF_NONE,
+		NONE, "file report, open report, note dmarc-fail, mail T02 to "
+		"vanthu@somau.example.vn" },
+	{ "DMARC fails, trusted", AGENCY, "Sự cố", "x", DMARC_FAIL, 0, PROOF_NONE,
+		SIGNATURE_TRUSTED, ENCRYPTION_NONE,
+		"file report, open report, note dmarc-fail, mail T01 to vanthu@somau.example.vn" },
+	{ "DMARC fails, forged as well", AGENCY, "Sự cố", "x", DMARC_FAIL, 0, PROOF_NONE,
+		SIGNATURE_BAD, ENCRYPTION_NONE,
+		"file report, open report, note dmarc-fail, mail T04 to vanthu@somau.example.vn" },
+	{ "DMARC fails, sealed, registered", AGENCY, "...", "", DMARC_FAIL, 0, PROOF_NONE,
+		SIGNATURE_NONE, ENCRYPTION_NOT_FOR_US,
+		"file report, open sealed, note dmarc-fail, mail T03 to vanthu@somau.example.vn" },
+	{ "DMARC fails, with a code", ANYONE, "Re: x", "x", DMARC_FAIL, ON_THREAD | ATTACHED,
+		PROOF_CODE, NONE, "file reply, append other-sender, note dmarc-fail" },
+	{ "DMARC fails, with a number", ANYONE, TAGGED, "x", DMARC_FAIL, ON_THREAD | ATTACHED,
+		PROOF_TAG, NONE,
+		"file report, open report, note hint, note dmarc-fail, note no-answer" },
+	{ "DMARC fails, trusted, with a number", AGENCY, TAGGED, "x", DMARC_FAIL, ON_THREAD,
+		PROOF_TAG, SIGNATURE_TRUSTED, ENCRYPTION_NONE,
+		"file reply, append reply, note dmarc-fail, mail T32 to vanthu@somau.example.vn" },
+	{ "DMARC fails, handed on", ANYONE, "Sự cố", "x",
+		"authentication-results: mx.example.vn; spf=pass "
+		"smtp.mailfrom=cong@tinh.example.vn; dmarc=fail", 0, PROOF_NONE, NONE,
+		"file report, open report, note forwarded, mail T01 to " ANYONE },
+	{ "DMARC passes", ANYONE, "Sự cố", "x", "authentication-results: mx.example.vn; dmarc=pass",
+		0, PROOF_NONE, NONE, "file report, open report, mail T01 to " ANYONE },
+	{ "DMARC fails elsewhere", ANYONE, "Sự cố", "x",
+		"authentication-results: mx.example.org; dmarc=fail",
+		0, PROOF_NONE, NONE, "file report, open report, mail T01 to " ANYONE },
+	/* bursts */
+	{ "a burst", ANYONE, "Sự cố khác", "x", NULL, TOGETHER | SAME_PROOF, PROOF_NONE, NONE,
+		"file report, append burst" },
+	{ "a burst, with an attachment", ANYONE, "Sự cố khác", "x", NULL,
+		TOGETHER | SAME_PROOF | ATTACHED, PROOF_NONE, NONE,
+		"file report, append burst, mail T32 to " ANYONE },
+	{ "a burst, with an attachment, soon after", ANYONE, "Sự cố khác", "x", NULL,
+		TOGETHER | SAME_PROOF | ATTACHED | JUST_TOLD, PROOF_NONE, NONE,
+		"file report, append burst, note no-answer" },
+	{ "a burst, trusted", AGENCY, "Sự cố khác", "x", NULL, TOGETHER | SAME_PROOF, PROOF_NONE,
+		SIGNATURE_TRUSTED, ENCRYPTION_NONE,
+		"file report, append burst, mail T32 to " AGENCY },
+	{ "a burst, with another proof", AGENCY, "Sự cố khác", "x", NULL, TOGETHER, PROOF_NONE,
+		NONE, "file report, open report, note hint, mail T02 to " AGENCY },
+	{ "a burst, from junk", ANYONE, "Sự cố khác", "x", NULL,
+		TOGETHER | SAME_PROOF | FROM_JUNK, PROOF_NONE, NONE,
+		"file report, open report, note from-junk, note no-answer" },
+	{ "a burst of machine mail", ANYONE, "x", "x", "auto-submitted: auto-replied",
+		TOGETHER | SAME_PROOF, PROOF_NONE, NONE, "file auto-reply" },
+	{ "a burst that is a copy", ANYONE, "x", "x", NULL, TWIN | TOGETHER | SAME_PROOF,
+		PROOF_NONE, NONE, "file duplicate, note duplicate" },
+	{ "a burst, rescued", ANYONE, "Sự cố", "x", NULL,
+		AGAIN | OPENED_IT | TOGETHER | SAME_PROOF, PROOF_NONE, OPENS_NOW,
+		"file report, open report, mail T01 to " ANYONE },
 	/* replies */
 	{ "reply by code", ANYONE, "Re: x", "x", NULL, ON_THREAD, PROOF_CODE, NONE,
 		"file reply, append reply" },
@@ -264,7 +344,6 @@ static const struct row {
 		ENCRYPTION_UNSUPPORTED,
 		"note still-sealed" },
 	/* and opened: in the ticket it opened */
-#define OPENS_NOW	SIGNATURE_NONE, ENCRYPTION_DECRYPTED
 	{ "rescued report", ANYONE, "Sự cố", "x", NULL, AGAIN | OPENED_IT, PROOF_NONE, OPENS_NOW,
 		"file report, open report, mail T01 to " ANYONE },
 	{ "rescued report, signed inside only", ANYONE, "Sự cố", "x", NULL, AGAIN | OPENED_IT,
@@ -431,11 +510,15 @@ static struct facts
 row_facts(const struct row *row)
 {
 	struct facts f = { .received = SAMPLE_RECEIVED, .last_receipt = -1, .proof = row->proof };
-	bool found = row->proof != PROOF_NONE && !(row->flags & LOST_TICKET);
+	bool found = (row->proof != PROOF_NONE && !(row->flags & LOST_TICKET)) ||
+		row->flags & TOGETHER;
 
 	f.sha256 = g_strnfill(64, 'c');
 	f.is_twin = row->flags & TWIN;
 	f.twin_ticket = f.is_twin ? twin_ticket : (struct id){ { 0 } };
+	f.twin_owed = row->flags & OWED;
+	f.burst = row->flags & TOGETHER;
+	f.burst_joins = row->flags & SAME_PROOF;
 	f.same_message_id = row->flags & SAME_ID;
 	f.silent = row->flags & SILENT;
 	f.from_junk = row->flags & FROM_JUNK;

@@ -7,6 +7,8 @@
 #define FPR "0123456789abcdef0123456789abcdef01234567"
 
 /* path, text, value kept or NULL, what is said if refused */
+#define NO_CAP(text) "\"" text "\" is no cap like \"20 per 1d\", or \"0\""
+
 static const struct { const char *path, *text, *value, *error; } rows[] = {
 	{ "mailboxes.0.poll", "30s", "30000", NULL },
 	{ "mailboxes.0.poll", "5m", "300000", NULL },
@@ -111,6 +113,17 @@ static const struct { const char *path, *text, *value, *error; } rows[] = {
 	{ "authserv_ids.0", "mx.example.vn", "mx.example.vn", NULL },
 	{ "policy.fallback_charsets.0", "viscii", "viscii", NULL },
 	{ "policy.fallback_charsets.0", "a b", NULL, "\"a b\" is no name of a charset" },
+	{ "policy.cap_address", "20 per 1d", "20 per 1d", NULL },
+	{ "policy.cap_total", "0", "0", NULL },
+	{ "policy.cap_total", "5 per 30d", "5 per 30d", NULL },
+	{ "policy.cap_total", "20", NULL, NO_CAP("20") },
+	{ "policy.cap_total", "20 per", NULL, NO_CAP("20 per") },
+	{ "policy.cap_total", "20 in 1d", NULL, NO_CAP("20 in 1d") },
+	{ "policy.cap_total", "-1 per 1d", NULL, NO_CAP("-1 per 1d") },
+	{ "policy.cap_total", "1 per 31d", NULL, NO_CAP("1 per 31d") },
+	{ "policy.cap_total", "1 per 0", NULL, NO_CAP("1 per 0") },
+	{ "policy.cap_total", "1 per 1d x", NULL, NO_CAP("1 per 1d x") },
+	{ "policy.cap_total", "", NULL, NO_CAP("") },
 };
 
 static void

@@ -37,6 +37,14 @@ static const char *const settings[][2] = {
 	{ "directory.isps.0.name", "Nhà mạng" },
 	{ "directory.isps.0.addresses.0", "abuse@mang.example.vn" },
 	{ "directory.isps.0.language", "en" },
+	{ "directory.isps.0.drill_address", "Dien-Tap@mang.example.vn" },
+	{ "policy.drill_address", "Drill@example.vn" },
+	{ "policy.cap_domain", "7 per 2h" },
+	{ "policy.cap_total", "0" },
+	{ "policy.burst", "1800000" },
+	{ "policy.forwarders.0", "Cong@Tinh.example.vn" },
+	{ "authserv_ids.0", "MX.example.vn" },
+	{ "submission.envelope", "bounce+%m@example.vn" },
 	{ "directory.authorities.0.id", "dieu-phoi" },
 	{ "directory.authorities.0.name", "Điều phối" },
 	{ "directory.authorities.0.addresses.0", "su-co@dieu-phoi.example.vn" },
@@ -95,6 +103,8 @@ static const struct { const char *address; bool is_own; } own[] = {
 	{ "Ungcuu+ABC@Example.vn", true }, { "ungcuu+@example.vn", false },
 	{ "ungcuu@example.org", false }, { "x-ungcuu@example.vn", false },
 	{ "ungcuu@example.vn.example.org", false }, { "", false }, { NULL, false },
+	{ "bounce+0123abcd@example.vn", true }, { "Bounce+X@example.vn", true },
+	{ "bounce@example.vn", false },
 };
 
 static void
@@ -145,6 +155,45 @@ test_parties(void)
 }
 
 static void
+test_policy(void)
+{
+	struct site *s = sample();
+
+	g_assert_cmpuint(s->caps[CAP_ADDRESS].most, ==, 20);
+	g_assert_cmpint(s->caps[CAP_ADDRESS].window, ==, 24 * 3600 * 1000);
+	g_assert_cmpuint(s->caps[CAP_DOMAIN].most, ==, 7);
+	g_assert_cmpint(s->caps[CAP_DOMAIN].window, ==, 2 * 3600 * 1000);
+	g_assert_cmpuint(s->caps[CAP_TOTAL].most, ==, 0);
+	g_assert_cmpint(s->burst, ==, 1800000);
+	g_assert_cmpstr(s->forwarders[0], ==, "cong@tinh.example.vn");
+	g_assert_cmpstr(s->authserv_ids[0], ==, "mx.example.vn");
+	g_assert_null(s->authserv_ids[1]);
+	site_free(s);
+}
+
+/* Who hears of a drill: our team, and the addresses that are there for it. */
+static void
+test_drill(void)
+{
+	struct site *s = sample();
+	gint64 last = clock_parse_rfc3339("2027-12-31T16:59:59Z");
+
+	g_assert_true(site_is_team(s, "an@example.org", last));
+	g_assert_false(site_is_team(s, "an@example.org", last + 1));
+	g_assert_true(site_is_team(s, "binh@example.vn", last + 1));
+	g_assert_false(site_is_team(s, "cntt@so.example.vn", 0));
+	g_assert_false(site_is_team(s, "x@example.org", 0));
+	g_assert_cmpstr(site_drill_address(s, "ABUSE@mang.example.vn"), ==,
+	    "dien-tap@mang.example.vn");
+	g_assert_cmpstr(site_drill_address(s, "cntt@so.example.vn"), ==, "drill@example.vn");
+	g_assert_cmpstr(site_drill_address(s, "x@example.org"), ==, "drill@example.vn");
+	g_assert_true(site_is_drill_address(s, "DRILL@example.vn"));
+	g_assert_true(site_is_drill_address(s, "dien-tap@mang.example.vn"));
+	g_assert_false(site_is_drill_address(s, "abuse@mang.example.vn"));
+	site_free(s);
+}
+
+static void
 test_observe(void)
 {
 	struct options *o = options_new();
@@ -169,6 +218,8 @@ main(int argc, char **argv)
 	g_test_add_func("/model/site/texts", test_texts);
 	g_test_add_func("/model/site/own", test_own);
 	g_test_add_func("/model/site/parties", test_parties);
+	g_test_add_func("/model/site/policy", test_policy);
+	g_test_add_func("/model/site/drill", test_drill);
 	g_test_add_func("/model/site/observe", test_observe);
 	return g_test_run();
 }
