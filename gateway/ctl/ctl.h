@@ -111,12 +111,13 @@ void put_indicators(json_t *object, const struct letter *);
 
 /* ---- the verbs ------------------------------------------------------------------------ */
 
-ctl_run run_ingest, run_evidence_add, run_mailbox_adopt, run_inspect, run_ticket_list, run_ticket_show,
+ctl_run run_ticket_drill, run_ingest, run_evidence_add, run_mailbox_adopt, run_inspect, run_ticket_list,
+	run_ticket_show,
 	run_ticket_export, run_queue_list, run_queue_show, run_queue_retry, run_queue_cancel, run_hold_list,
 	run_hold_show, run_hold_retry, run_ledger, run_status, run_check, run_explain, run_journal_verify,
 	run_receipt_verify, run_key_generate, run_key_list, run_key_show, run_key_check, run_key_import,
 	run_key_enrol, run_key_retire, run_key_forget, run_key_accept, run_backup, run_restore, run_replay;
-ctl_print print_ingest, print_evidence_add, print_mailbox_adopt, print_inspect, print_ticket_list,
+ctl_print print_ticket_drill, print_ingest, print_evidence_add, print_mailbox_adopt, print_inspect, print_ticket_list,
 	print_ticket_show, print_ticket_export, print_queue_list, print_queue_show, print_queue_change,
 	print_hold_list, print_hold_show, print_hold_retry, print_ledger, print_status, print_check,
 	print_explain, print_journal_verify, print_receipt_verify, print_key_generate, print_key_list,
@@ -128,6 +129,7 @@ struct ticket *ticket_named(struct ctl *, const char *name);		/* number or id; N
 void put_ticket(json_t *object, const struct ticket *);
 void put_ticket_whole(struct ctl *, json_t *object, const struct ticket *);
 void put_events(struct ctl *, json_t *object, struct id);
+void put_open(struct ctl *, json_t *object);		/* open tickets, drills apart */
 char *number_of(struct ctl *, struct id ticket);			/* or NULL; g_free() */
 /* queue.c, for queue-one.c and tickets.c; is_id: false sets the error */
 void put_outgoing(struct ctl *, json_t *object, const struct outgoing *);

@@ -5,5 +5,5 @@ ungcuuctl_SOURCES = gateway/ctl/ctl.h gateway/ctl/verbs.h gateway/ctl/verbs.c ga
 	gateway/ctl/status.c gateway/ctl/check.c gateway/ctl/keys.h gateway/ctl/keys.c \
 	gateway/ctl/key-folder.c gateway/ctl/key-list.c gateway/ctl/key-check.c \
 	gateway/ctl/key-trial.c gateway/ctl/key-change.c gateway/ctl/mailbox.c \
-	gateway/ctl/ingest.c gateway/ctl/evidence.c gateway/ctl/backup.c gateway/ctl/replay.c
+	gateway/ctl/ingest.c gateway/ctl/evidence.c gateway/ctl/drill.c gateway/ctl/backup.c gateway/ctl/replay.c
 ungcuuctl_LDADD = $(CTL_LIBS)

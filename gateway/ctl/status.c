@@ -247,6 +247,13 @@ put_outbox(struct look *look)
 	put_refusal(look, outbox, put_shut(look, outbox));
 	put_failures(look, outbox);
 
+	guint64 capped = outgoing_capped(store, look->ctl->now - DAY_MS);
+
+	put_int(outbox, "capped_last_day", (gint64) capped);
+	if (capped > 0)
+		attend(look, "%" G_GUINT64_FORMAT " mails were not sent within a day because a cap "
+			"is reached (policy.cap_*): see queue list", capped);
+
 	guint64 held = outgoing_count(store, OUT_HELD);
 
 	if (held > 0)
@@ -349,6 +356,7 @@ run_status(struct ctl *ctl, json_t *out)
 
 	put_daemon(&look);
 	put_mailboxes(&look);
+	put_open(ctl, out);
 	put_outbox(&look);
 	put_int(put_object(out, "clocks"), "open", 0);
 	put_keys(&look);
@@ -365,7 +373,8 @@ print_status(const json_t *out)
 		{ "lag_seconds", "LAG S" }, { "error", "ERROR" },
 	};
 	static const struct column fields[] = {
-		{ "daemon", "Daemon" }, { "mails", "Mails" }, { "outbox", "Outbox" },
+		{ "daemon", "Daemon" }, { "mails", "Mails" }, { "open", "Open" },
+		{ "outbox", "Outbox" },
 		{ "keys", "Keys" }, { "versions", "Versions" },
 	};
 	const json_t *line;

@@ -46,6 +46,15 @@ put_ticket(json_t *object, const struct ticket *ticket)
 	put_bool(object, "drill", ticket->drill);
 }
 
+void
+put_open(struct ctl *ctl, json_t *object)
+{
+	json_t *open = put_object(object, "open");
+
+	put_int(open, "tickets", (gint64) ticket_open_count(ctl->store, false));
+	put_int(open, "drills", (gint64) ticket_open_count(ctl->store, true));
+}
+
 int
 run_ticket_list(struct ctl *ctl, json_t *out)
 {
@@ -67,6 +76,7 @@ run_ticket_list(struct ctl *ctl, json_t *out)
 	for (guint i = 0; i < tickets->len && i < ctl->limit; i++)
 		put_ticket(add_object(array), tickets->pdata[i]);
 	put_bool(out, "more", tickets->len > ctl->limit);
+	put_open(ctl, out);
 	return EX_OK;
 }
 
@@ -75,11 +85,13 @@ print_ticket_list(const json_t *out)
 {
 	static const struct column columns[] = {
 		{ "id", "TICKET" }, { "state", "STATE" }, { "kind", "KIND" },
-		{ "created", "CREATED" }, { "signature", "SIGNATURE" },
+		{ "created", "CREATED" }, { "drill", "DRILL" }, { "signature", "SIGNATURE" },
 		{ "reporter", "REPORTER" }, { "subject", "SUBJECT" },
 	};
+	static const struct column fields[] = { { "open", "Open" } };
 
 	print_page(out, "tickets", columns, G_N_ELEMENTS(columns));
+	print_fields(out, fields, G_N_ELEMENTS(fields));
 }
 
 /* ---- one ticket ------------------------------------------------------------------------------ */

@@ -17,6 +17,8 @@ const struct verb_row verbs[] = {
 		"one ticket with its letters and its journal" },
 	{ "ticket", "export", "ID", 1, TAKES_TO, NEEDS_STORE,
 		run_ticket_export, print_ticket_export, "all that is kept of a ticket, as files" },
+	{ "ticket", "drill", "ID yes|no", 2, 0, NEEDS_CONFIGURATION,
+		run_ticket_drill, print_ticket_drill, "say that a ticket is an exercise" },
 	{ "queue", "list", "", 0, TAKES_LIST | TAKES_STATE, NEEDS_STORE,
 		run_queue_list, print_queue_list, "outgoing mail" },
 	{ "queue", "show", "ID", 1, 0, NEEDS_STORE, run_queue_show, print_queue_show,

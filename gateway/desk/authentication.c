@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * authentication: what our own receiving servers say of a mail's From domain (RFC 8601), and whether
- * a forwarder explains a failure. Only fields of authserv_ids are read, topmost first; the first of
- * them with a DMARC result decides, and of several such results in it a failure wins.
+ * authentication: what our own receiving servers say of a mail's From domain (RFC 8601), and
+ * whether a forwarder explains a failure. Only fields of authserv_ids are read, topmost first; the
+ * first of them with a DMARC result decides, and of several such results in it a failure wins.
  *
  * Why that is enough although a sender can write such fields, too. Servers put their fields above
  * all that came in, so a forged one stands below the real one and is not reached. Where our server

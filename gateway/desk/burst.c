@@ -2,9 +2,9 @@
  *
  * burst: which letters of one address may share a ticket only because they came together. From
  * alone is no proof, so what stands behind it must be the same for both: a stranger who writes a
- * signed reporter's address into From must not appear in that reporter's ticket, and a signed report
- * must not vanish in a ticket that a forged From opened. Also: which copies of a mail were not
- * answered for how they came. Looks nothing up.
+ * signed reporter's address into From must not appear in that reporter's ticket, and a signed
+ * report must not vanish in a ticket that a forged From opened. Also: which copies of a mail were
+ * not answered for how they came. Looks nothing up.
  */
 #include "desk/internal.h"
 

@@ -34,8 +34,8 @@
 	X(ACKNOWLEDGED,	"acknowledged")	\
 	X(STILL,	"still")	/* decided again, and sealed as before */ \
 	X(DOUBTED,	"doubted")	/* DMARC fails */ \
-	X(FORWARDED,	"forwarded")	/* DMARC fails, and one of policy.forwarders explains it */ \
-	X(BURST,	"burst")	/* one address, within policy.burst, with the same proof */ \
+	X(FORWARDED,	"forwarded")	/* DMARC fails, but policy.forwarders explains it */ \
+	X(BURST,	"burst")	/* one address within policy.burst, the same proof */ \
 	X(APART,	"apart")	/* the same, with another proof */ \
 	X(OPENER,	"opener")	/* opened at last; it opened its ticket when sealed */ \
 	X(MEMBER,	"member")	/* the same; it joined its ticket, and now would not */ \

@@ -72,6 +72,16 @@ rendered_clear(struct rendered *rendered)
 typedef struct rendered rendered_auto;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(rendered_auto, rendered_clear)
 
+/* Nobody may take mail of a drill for the real thing, not even in a list of subjects. */
+static void
+drill_mark(char **subject)
+{
+	char *marked = g_strconcat("[DIỄN TẬP / DRILL] ", *subject, NULL);
+
+	g_free(*subject);
+	*subject = marked;
+}
+
 static enum outcome
 render(struct hub *hub, const struct outgoing *row, const char *template, const char *code,
 	struct rendered *out, GError **error)
@@ -90,6 +100,10 @@ render(struct hub *hub, const struct outgoing *row, const char *template, const 
 	outcome = mail_render(hub->site, template, row->language, common, &out->subject, &out->body,
 		error);
 	out->outer_subject = outer_subject_make(number, template);
+	if (row->drill && outcome == DONE) {
+		drill_mark(&out->subject);
+		drill_mark(&out->outer_subject);
+	}
 	ticket_free(ticket);
 	return outcome;
 }

@@ -22,24 +22,15 @@ struct checking {
 	struct site *site;
 };
 
-/* At the place of the setting, or else of the nearest group around it. */
 static void G_GNUC_PRINTF(3, 4)
 fault(struct checking *c, const char *path, const char *format, ...)
 {
-	g_autofree char *name = g_strdup(path);
-	const char *at = option_place(c->options, name);
 	va_list arguments;
-
-	for (char *dot = strrchr(name, '.'); at == NULL && dot != NULL; dot = strrchr(name, '.')) {
-		*dot = '\0';
-		at = option_place(c->options, name);
-	}
-	g_autofree char *top = g_strdup_printf("%s:1", option_place(c->options, "file"));
 
 	va_start(arguments, format);
 	g_autofree char *what = g_strdup_vprintf(format, arguments);
 	va_end(arguments);
-	fault_add(c->faults, at == NULL ? top : at, path, "%s", what);
+	fault_at(c->faults, c->options, path, what);
 }
 
 static const char *
@@ -56,12 +47,9 @@ static const struct {
 } later[] = {
 	{ "hotline.smime_key",		"",		"" },
 	{ "hotline.smime_old_keys",	NULL,		"" },
-	{ "authserv_ids",		NULL,		"" },
 	{ "alarm.command",		NULL,		"" },
 	{ "page.command",		NULL,		"" },
 	{ "forms",			NULL,		"" },
-	{ "policy.burst",		"0",		": only \"0\"" },
-	{ "policy.forwarders",		NULL,		"" },
 };
 
 static void
@@ -275,6 +263,12 @@ check_party(struct checking *c, struct seen_parties *seen, const char *party)
 		else
 			check_shared(c, seen->keys, party, path);
 	}
+}
+
+static void
+check_addresses(struct checking *c)
+{
+	configuration_check_addresses(c->options, c->site, c->faults);
 }
 
 static void
@@ -544,6 +538,7 @@ static const struct {
 	{ check_later,		false },
 	{ check_mailboxes,	false },
 	{ check_parties,	false },
+	{ check_addresses,	false },
 	{ check_paths,		false },
 	{ check_old_keys,	false },
 	{ check_templates,	false },

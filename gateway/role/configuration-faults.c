@@ -58,6 +58,21 @@ faults_take(GPtrArray *faults)
 	return lines;
 }
 
+void
+fault_at(GPtrArray *faults, const struct options *o, const char *path, const char *what)
+{
+	g_autofree char *name = g_strdup(path);
+	const char *at = option_place(o, name);
+
+	for (char *dot = strrchr(name, '.'); at == NULL && dot != NULL; dot = strrchr(name, '.')) {
+		*dot = '\0';
+		at = option_place(o, name);
+	}
+	g_autofree char *top = g_strdup_printf("%s:1", option_place(o, "file"));
+
+	fault_add(faults, at == NULL ? top : at, path, "%s", what);
+}
+
 static char *
 place_path(const char *path)
 {

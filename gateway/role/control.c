@@ -314,6 +314,7 @@ static const struct {
 	{ "queue", "retry",  3,     queue_request },
 	{ "queue", "cancel", 3,     queue_request },
 	{ "backup", "made", 3,      backup_made },
+	{ "ticket", "drill", 4,     drill_set },
 };
 
 void

@@ -123,12 +123,80 @@ is_acknowledged(struct hub *hub, const struct mail *mail)
 	return false;
 }
 
+/* ---- mails that came together -------------------------------------------- */
+
+static bool
+is_final(enum ticket_state state)
+{
+	return state == TICKET_CLOSED || state == TICKET_REJECTED || state == TICKET_DUPLICATE ||
+		state == TICKET_TRANSFERRED;
+}
+
+/* A ticket that a mail of this address opened, if it is one that may be joined: not of a drill,
+ * whose mail goes elsewhere, not closed, and acknowledged, for what joins it is not. */
+static struct ticket *
+burst_ticket(struct hub *hub, const struct mail *first)
+{
+	struct ticket *ticket = ticket_get(hub->store, first->ticket);
+
+	if (ticket == NULL || (!ticket->drill && !is_final(ticket->state) &&
+	    (hub->site->observe || is_acknowledged(hub, first))))
+		return ticket;
+	ticket_free(ticket);
+	return NULL;
+}
+
+static void
+facts_of_burst(struct hub *hub, const struct mail *mail, const struct letter *letter,
+	const struct verdict *verdict, struct facts *facts)
+{
+	struct verdict first_verdict = verdict_worst(LAYER_PLAIN);
+	g_autoptr(letter_auto) first_letter = NULL;
+	struct ticket *ticket = NULL;
+	struct mail *first = NULL;
+	struct id id;
+
+	if (hub->site->burst > 0 && letter->from.address != NULL && mail->kind < 0 &&
+	    id_is_null(mail->ticket) && mail_first_of(hub->store, letter->from.address, &id))
+		first = mail_get(hub->store, id);
+	if (first != NULL && ABS(mail_came(mail) - mail_came(first)) <= hub->site->burst &&
+	    (ticket = burst_ticket(hub, first)) != NULL &&
+	    (first_letter = mail_letter(hub->store, id, &first_verdict, NULL)) != NULL) {
+		facts->burst = true;
+		facts->burst_joins = burst_joins(hub->site, first_letter, &first_verdict, letter,
+			verdict);
+		facts->ticket = ticket->id;
+		facts_of_ticket(hub, letter, facts);
+	}
+	verdict_clear(&first_verdict);
+	ticket_free(ticket);
+	mail_free(first);
+}
+
+/* A copy that lay in a folder for junk, or came through a server that spoils it, takes no answer
+ * away from one that did not. */
+static void
+facts_of_twin(struct hub *hub, struct id id, struct facts *facts)
+{
+	struct mail *twin = mail_get(hub->store, id);
+	g_autoptr(letter_auto) letter = NULL;
+
+	if (twin == NULL)
+		return;
+	facts->twin_ticket = twin->ticket;
+	letter = mail_letter(hub->store, id, NULL, NULL);
+	facts->twin_owed = letter != NULL && !twin->silent &&
+		g_strcmp0(twin->relation, "first") == 0 && !is_acknowledged(hub, twin) &&
+		outgoing_last(hub->store, twin->ticket, "T03") < 0 &&
+		copy_is_unanswered(hub->site, twin->folder, letter);
+	mail_free(twin);
+}
+
 static void
 facts_gather(struct hub *hub, const struct mail *mail, const struct letter *letter,
-	struct facts *facts)
+	const struct verdict *verdict, struct facts *facts)
 {
 	struct clues *clues = clues_find(hub->site, letter);
-	struct mail *twin;
 	struct id id;
 
 	facts->mail = mail->id;
@@ -143,10 +211,8 @@ facts_gather(struct hub *hub, const struct mail *mail, const struct letter *lett
 	facts->earlier = mail->ticket;
 	facts->earlier_first = g_strcmp0(mail->relation, "first") == 0;
 	facts->is_twin = mail_twin(hub->store, mail->id, &id);
-	if (facts->is_twin && (twin = mail_get(hub->store, id)) != NULL) {
-		facts->twin_ticket = twin->ticket;
-		mail_free(twin);
-	}
+	if (facts->is_twin)
+		facts_of_twin(hub, id, facts);
 	facts->same_message_id = mail_same_message_id(hub->store, mail->id, &id);
 	if (returned_facts(hub, letter, facts) ||
 	    first_that(hub, clues->codes, facts, by_code) ||
@@ -154,6 +220,8 @@ facts_gather(struct hub *hub, const struct mail *mail, const struct letter *lett
 	    first_that(hub, clues->message_ids, facts, by_their_message_id) ||
 	    first_that(hub, clues->tags, facts, by_tag))
 		facts_of_ticket(hub, letter, facts);
+	else
+		facts_of_burst(hub, mail, letter, verdict, facts);
 	clues_free(clues);
 }
 
@@ -222,6 +290,7 @@ apply_append(struct hub *hub, struct mail *mail, const struct effect *effect)
 	if (ticket == NULL)
 		panic("a plan appends to a ticket that is not there");
 	ticket->updated = hub->now;
+	ticket->reports += strcmp(effect->word, "burst") == 0;
 	hub_must(ticket_put(hub->store, ticket, &error), &error, "ticket");
 	mail->ticket = ticket->id;
 	g_free(mail->relation);
@@ -271,7 +340,7 @@ decide_mail(struct hub *hub, struct mail *mail)
 			error != NULL ? error->message : "its letter is not there");
 		return;
 	}
-	facts_gather(hub, mail, letter, &facts);
+	facts_gather(hub, mail, letter, &verdict, &facts);
 	plan = plan_mail(hub->site, &facts, letter, &verdict, hub->now);
 	apply(hub, mail, plan, &verdict);
 	job_event(hub, mail, MAIL_EVENT_DECIDED, NULL, NULL);

@@ -41,9 +41,10 @@ WORDS(mail_event, MAIL_EVENT, MAIL_EVENT_LIST)
 	X(END,        "end") \
 	X(REFUND,     "refund") \
 	X(LATE,       "late")		/* it must say that it leaves late: made anew */ \
+	X(REDIRECT,   "redirect")	/* its ticket is a drill's: made anew, for another */ \
 	X(RETRY,      "retry") \
 	X(GIVE_UP,    "give-up")	/* not now, and policy.give_up is over */ \
-	X(CANCEL,     "cancel")		/* a person says: never */
+	X(CANCEL,     "cancel")		/* it must not leave, or a person says: never */
 #define WORDS_ENUM_OUT_EVENT(n, w) OUT_EVENT_##n,
 WORDS(out_event, OUT_EVENT, OUT_EVENT_LIST)
 
@@ -266,6 +267,8 @@ char *queue_request(struct hub *, const char *const *words, int *exit_code);
 void alarm_raise(struct hub *, const char *cause, const char *format, ...) G_GNUC_PRINTF(3, 4);
 void alarm_clear(struct hub *, const char *cause);
 
+/* drill.c: "ticket drill ID yes|no" */
+char *drill_set(struct hub *, const char *const *words, int *exit_code);
 /* ---- digest.c: once a week, to the administrators --------------------------- */
 
 void digest_work(struct hub *);

@@ -14,6 +14,7 @@ gateway_role_librole_a_SOURCES = \
 	gateway/role/configuration.c \
 	gateway/role/configuration-check.c \
 	gateway/role/configuration-faults.c \
+	gateway/role/configuration-addresses.c \
 	gateway/role/opening.h \
 	gateway/role/readings.c \
 	gateway/role/given.h gateway/role/given.c \
@@ -51,6 +52,8 @@ ungcuu_hub_SOURCES = \
 	gateway/role/returned.c \
 	gateway/role/queue.c \
 	gateway/role/alarm.c \
+	gateway/role/gate.c \
+	gateway/role/drill.c \
 	gateway/role/child.c \
 	gateway/role/ingest.c gateway/role/evidence.c \
 	gateway/role/control.c

@@ -68,6 +68,7 @@ event_count(struct outgoing *row, enum out_event event)
 	case OUT_EVENT_END: row->unexplained++; break;
 	case OUT_EVENT_PROTECTED:
 	case OUT_EVENT_LATE:
+	case OUT_EVENT_REDIRECT:
 	case OUT_EVENT_RETRY: row->attempts = row->deaths = row->unexplained = 0; break;
 	default: break;
 	}
@@ -92,6 +93,7 @@ static const struct { enum out_event event; const char *name; } journalled[] = {
 	{ OUT_EVENT_END, "mail-end" }, { OUT_EVENT_LATER, "mail-later" },
 	{ OUT_EVENT_LATE, "mail-late" }, { OUT_EVENT_RETRY, "mail-retry" },
 	{ OUT_EVENT_GIVE_UP, "mail-held" }, { OUT_EVENT_CANCEL, "mail-cancelled" },
+	{ OUT_EVENT_REDIRECT, "mail-redirected" },
 };
 
 static void
@@ -126,7 +128,8 @@ row_move(struct hub *hub, struct outgoing *row, enum out_event event, enum out_s
 		row->sent = hub->now;
 	if (event == OUT_EVENT_RETRY)
 		row->since = hub->now;
-	if (event == OUT_EVENT_LATE || event == OUT_EVENT_RETRY || event == OUT_EVENT_CANCEL)
+	if (event == OUT_EVENT_LATE || event == OUT_EVENT_RETRY ||
+	    event == OUT_EVENT_REDIRECT || event == OUT_EVENT_CANCEL)
 		drop_protected(hub, row);
 }
 
@@ -450,6 +453,8 @@ row_try(struct hub *hub, struct outgoing *row)
 
 	if (row->received >= 0)
 		late_check(hub, row);
+	if (!gate_allows(hub, row))
+		return false;
 	if (row->state == OUT_PLANNED && child_possible(hub)) {
 		out_event(hub, row, OUT_EVENT_START, NULL);
 		compose_begin(hub, job_add(hub, row, STEP_COMPOSE));

@@ -26,6 +26,12 @@ void out_event(struct hub *, struct outgoing *, enum out_event, const char *why)
 void out_ended(struct hub *, struct outgoing *, enum death, const char *cause);
 void out_job_drop(struct hub *, struct out_job *);
 
+/* ---- gate.c: what every outgoing mail passes, before it is made and before it leaves ---- */
+
+/* May it go on as it stands?  False: it was cancelled, held, or sent back to be made anew, and the
+ * row's next try says when. */
+bool gate_allows(struct hub *, struct outgoing *);
+
 /* ---- composing.c --------------------------------------------------------- */
 
 /* Chooses the protection, renders, has a letter process compose: then the job waits for keys. */

@@ -57,6 +57,35 @@ bind_digest_column(struct query *query, const struct column *column, const void 
 	bind_bytes(query, digest, sizeof digest);
 }
 
+/* The keyed digest of an address, or of its domain, however its letters are cased. */
+static void
+bind_address_column(struct query *query, const struct column *column, const void *field,
+	struct id row)
+{
+	const char *address = *(char *const *)field;
+	guint8 digest[DIGEST_SIZE];
+
+	(void)column;
+	(void)row;
+	if (address != NULL)
+		address_digest(query->store, address, digest);
+	bind_bytes(query, address != NULL ? digest : NULL, sizeof digest);
+}
+
+static void
+bind_domain_column(struct query *query, const struct column *column, const void *field,
+	struct id row)
+{
+	const char *address = *(char *const *)field;
+	guint8 digest[DIGEST_SIZE];
+
+	(void)column;
+	(void)row;
+	if (address != NULL)
+		domain_digest(query->store, address, digest);
+	bind_bytes(query, address != NULL ? digest : NULL, sizeof digest);
+}
+
 static void
 load_digest_column(struct query *query, const struct column *column, int at, void *field,
 	struct id row)
@@ -186,6 +215,8 @@ load_word_column(struct query *query, const struct column *column, int at, void 
 const struct column_type column_is_text = { bind_text_column, load_text_column };
 const struct column_type column_is_sealed = { bind_sealed_column, load_sealed_column };
 const struct column_type column_is_digest = { bind_digest_column, load_digest_column };
+const struct column_type column_is_address = { bind_address_column, load_digest_column };
+const struct column_type column_is_domain = { bind_domain_column, load_digest_column };
 const struct column_type column_is_id = { bind_id_column, load_id_column };
 const struct column_type column_is_int = { bind_int_column, load_int_column };
 const struct column_type column_is_size = { bind_size_column, load_size_column };

@@ -198,6 +198,19 @@ mail_by_message_id(struct store *store, const char *message_id, struct id *out)
 	return query_id(&q, out);
 }
 
+bool
+mail_first_of(struct store *store, const char *address, struct id *out)
+{
+	g_auto(query_auto) q = query_new(store, "mail_first_of",
+		"SELECT id FROM mail WHERE sender = ? AND relation = 'first'"
+		" ORDER BY seq DESC LIMIT 1");
+	guint8 digest[DIGEST_SIZE];
+
+	address_digest(store, address, digest);
+	bind_bytes(&q, digest, sizeof digest);
+	return query_id(&q, out);
+}
+
 /* Copies have the same own part; the one with a ticket is meant. */
 bool
 mail_by_own_digest(struct store *store, const guint8 own_sha256[DIGEST_SIZE], struct id *out)

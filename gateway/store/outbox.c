@@ -20,6 +20,11 @@ WORDS_COLUMN(fate)
 	X("template",     text,   template,     NULL) \
 	X("language",     text,   language,     NULL) \
 	X("recipient",    sealed, recipient,    "outgoing.recipient") \
+	X("recipient_digest", address, recipient, NULL) \
+	X("domain_digest", domain, recipient,   NULL) \
+	X("passed",       int,    passed,       NULL) \
+	X("capped",       int,    capped,       NULL) \
+	X("drill",        bool,   drill,        NULL) \
 	X("inputs",       sealed, values,       "outgoing.inputs") \
 	X("state",        word,   state,        &out_state_words) \
 	X("attempts",     uint,   attempts,     NULL) \

@@ -200,12 +200,31 @@ static const char schema_14[] =
 "	WHERE state IN ('closed', 'rejected', 'duplicate', 'transferred') AND erased < updated;"
 "CREATE INDEX payload_kept ON payload (seq) WHERE why IS NOT NULL;";
 
+/* What bounds and diverts outgoing mail.  passed: when a mail was let out under the caps, ms, 0 not
+ * yet; capped: when it was not, ms; drill: it was made as mail of a drill.  The digests are of
+ * recipient and domain: counts by them outlast a restart. */
+static const char schema_13[] =
+"ALTER TABLE outgoing ADD COLUMN recipient_digest BLOB;"	/* keyed */
+"ALTER TABLE outgoing ADD COLUMN domain_digest BLOB;"	/* keyed */
+"ALTER TABLE outgoing ADD COLUMN passed INTEGER NOT NULL DEFAULT 0;"
+"ALTER TABLE outgoing ADD COLUMN capped INTEGER NOT NULL DEFAULT 0;"
+"ALTER TABLE outgoing ADD COLUMN drill INTEGER NOT NULL DEFAULT 0;"
+"UPDATE outgoing SET passed = sent;"
+"CREATE INDEX outgoing_to ON outgoing (recipient_digest, passed) WHERE passed > 0;"
+"CREATE INDEX outgoing_domain ON outgoing (domain_digest, passed) WHERE passed > 0;"
+"CREATE INDEX outgoing_passed ON outgoing (passed) WHERE passed > 0;"
+"CREATE INDEX outgoing_capped ON outgoing (capped) WHERE capped > 0;"
+"CREATE INDEX mail_first ON mail (sender, seq) WHERE relation = 'first';"
+"CREATE INDEX ticket_open_drill ON ticket (drill)"
+"	WHERE state NOT IN ('closed', 'rejected', 'duplicate', 'transferred');";
+
 static const struct { int version; const char *sql; } migrations[] = {
 	{ 1, schema_1 },
 	{ 2, schema_2 },
 	{ 3, schema_3 },
 	{ 10, schema_10 },
 	{ 12, schema_12 },
+	{ 13, schema_13 },
 	{ 14, schema_14 },
 };
 

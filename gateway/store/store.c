@@ -163,6 +163,15 @@ address_digest(const struct store *store, const char *address, guint8 out[DIGEST
 	text_digest(store, "address", lower, out);
 }
 
+void
+domain_digest(const struct store *store, const char *address, guint8 out[DIGEST_SIZE])
+{
+	const char *at = strrchr(address, '@');
+	g_autofree char *lower = g_ascii_strdown(at != NULL ? at + 1 : "", -1);
+
+	text_digest(store, "domain", lower, out);
+}
+
 enum outcome
 meta_put(struct store *store, const char *name, const void *data, gsize size, GError **error)
 {

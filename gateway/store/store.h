@@ -66,6 +66,8 @@ struct outgoing {
 	gint64 delivery_at;		/* when we were told, ms; 0 */
 	char *message_id;		/* without < >; sealed, looked up by keyed digest */
 	char *in_reply_to;		/* sealed; or NULL */
+	gint64 passed, capped;		/* when it was let out under the caps, or was not, ms; 0 */
+	bool drill;			/* made as mail of a drill */
 	bool is_signed, is_encrypted, in_attempt;
 	struct id blob;			/* the protected entity; null id before */
 	char *reason;			/* sealed; why held, or last error */
@@ -154,6 +156,8 @@ bool mail_twin(struct store *, struct id, struct id *out);
 bool mail_same_message_id(struct store *, struct id, struct id *out);
 /* Latest mail that came with this Message-ID (without < >) and has a ticket. */
 bool mail_by_message_id(struct store *, const char *message_id, struct id *out);
+/* Latest mail of this From address that opened a ticket. */
+bool mail_first_of(struct store *, const char *address, struct id *out);
 bool mail_by_own_digest(struct store *, const guint8 own[DIGEST_SIZE], struct id *out);
 /* The copy in the done folder: as that folder lists it (identity, uid); whose it is; of which listing it is. */
 void mail_set_done(struct mail *, const char *identity, const char *uid);
@@ -179,6 +183,7 @@ struct ticket *ticket_get(struct store *, struct id); struct ticket *ticket_by_r
 	const char *code);
 struct ticket *ticket_by_number(struct store *, const char *number);	/* folds case */
 GPtrArray *ticket_list(struct store *, int state, bool all, guint limit, const char *after);	/* after: number */
+guint64 ticket_open_count(struct store *, bool drill);	/* drills apart from all others */
 /* The thread code of (ticket, address), made at first use. g_free(). */
 char *thread_code(struct store *, struct id ticket, const char *address, GError **error);
 /* Whose thread: ticket and the address the code was made for (g_free()). */
@@ -204,6 +209,10 @@ GPtrArray *outgoing_of_ticket(struct store *, struct id ticket);
 bool outgoing_by_message_id(struct store *, const char *message_id, struct id *out);
 /* Latest creation time of this template for this ticket; -1. */
 gint64 outgoing_last(struct store *, struct id ticket, const char *template);
+/* Mails let out under the caps since then: to this address, to its domain, in all; and those that were not. */
+guint64 outgoing_passed_to(struct store *, const char *address, gint64 since);
+guint64 outgoing_passed_domain(struct store *, const char *address, gint64 since);
+guint64 outgoing_passed(struct store *, gint64 since); guint64 outgoing_capped(struct store *, gint64 since);
 /* Mails of these states. */
 guint64 outgoing_count(struct store *, enum out_state);
 guint64 outgoing_sent_since(struct store *, gint64 from, gint64 now);	/* ms */

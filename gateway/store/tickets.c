@@ -275,3 +275,13 @@ ticket_list(struct store *store, int state, bool all, guint limit, const char *a
 		g_ptr_array_add(list, ticket_load(&q));
 	return list;
 }
+
+guint64
+ticket_open_count(struct store *store, bool drill)
+{
+	g_auto(query_auto) q = query_new(store, "ticket_open_count",
+		"SELECT count(*) FROM ticket WHERE drill = ? AND " OPEN);
+
+	bind_int(&q, drill);
+	return query_row(&q) ? (guint64)column_int(&q, 0) : 0;
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * Authentication-Results: which field counts, what it says, whom a forwarder's exemption reaches, and
- * that hostile fields cost nothing. And which letters may join a burst.
+ * Authentication-Results: which field counts, what it says, whom a forwarder's exemption reaches,
+ * and that hostile fields cost nothing. And which letters may join a burst.
  */
 #include "sample.h"
 

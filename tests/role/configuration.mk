@@ -4,3 +4,7 @@ tests_role_test_configuration_LDADD = $(ROLE_LIBS)
 EXTRA_DIST += tests/role/conf/many.conf tests/role/conf/parties.inc tests/role/conf/many.faults
 unit_tests += tests/role/test-configuration
 golden_tests += tests/role/test-configuration
+check_PROGRAMS += tests/role/test-addresses
+tests_role_test_addresses_SOURCES = tests/role/test-addresses.c
+tests_role_test_addresses_LDADD = $(ROLE_LIBS)
+unit_tests += tests/role/test-addresses

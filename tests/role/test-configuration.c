@@ -465,11 +465,6 @@ static const struct {
 	    "x.conf:13: alarm.command: " LATER },
 	{ { .rest = "page = { command = [ \"/bin/true\" ]; };" },
 	    "x.conf:13: page.command: " LATER },
-	{ { .rest = "authserv_ids = [ \"mx.example.vn\" ];" }, "x.conf:13: authserv_ids: " LATER },
-	{ { .rest = "policy = { burst = \"30m\"; forwarders = [ \"a@example.org\" ];"
-	    "  retention = \"365d\"; };" },
-	    "x.conf:13: policy.burst: " LATER ": only \"0\"\n"
-	    "x.conf:13: policy.forwarders: " LATER },
 	/* folders */
 	{ { .mailbox = "done_folder = \"INBOX\";" }, "x.conf:8: mailboxes.0.done_folder: "
 	    "is one of folders, mail would go in circles" },

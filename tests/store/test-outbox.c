@@ -249,6 +249,67 @@ test_questions(void)
 	scratch_clear(&s);
 }
 
+/* ---- caps ----------------------------------------------------------------------------- */
+
+/* columns: recipient, let out at, refused at */
+static const struct { const char *to; gint64 passed, capped; } let_out[] = {
+	{ "An@Example.org", 10, 0 }, { "an@example.ORG", 20, 0 }, { "binh@example.org", 30, 0 },
+	{ "an@example.net", 40, 0 }, { "an@example.org", 0, 50 }, { "x@example.org", 0, 60 },
+	{ "an@example.org", 0, 0 }, { "nobody", 70, 0 }, { "an@sub.example.org", 80, 0 },
+};
+
+static void
+let_out_all(struct scratch *s)
+{
+	struct ticket *ticket = ticket_added(s, 2026);
+
+	for (guint i = 0; i < G_N_ELEMENTS(let_out); i++) {
+		struct outgoing *out = sample(ticket->id, "T01", 1, 1);
+
+		g_free(out->recipient);
+		out->recipient = g_strdup(let_out[i].to);
+		assert_done(outgoing_add(s->store, out, &error_));
+		out->passed = let_out[i].passed;
+		out->capped = let_out[i].capped;
+		out->drill = i == 0;
+		assert_done(outgoing_put(s->store, out, &error_));
+		outgoing_free(out);
+	}
+	ticket_free(ticket);
+}
+
+/* What was let out is counted by address, by domain and in all, from the rows alone. */
+static void
+test_caps(void)
+{
+	struct scratch s;
+	g_autoptr(GPtrArray) all = NULL;
+
+	scratch_init(&s);
+	scratch_open(&s, true);
+	begin(&s);
+	let_out_all(&s);
+	commit(&s);
+	scratch_reopen(&s, true);
+	g_assert_cmpuint(outgoing_passed_to(s.store, "AN@example.org", 0), ==, 2);
+	g_assert_cmpuint(outgoing_passed_to(s.store, "an@example.org", 11), ==, 1);
+	g_assert_cmpuint(outgoing_passed_to(s.store, "an@example.org", 21), ==, 0);
+	g_assert_cmpuint(outgoing_passed_to(s.store, "c@example.org", 0), ==, 0);
+	g_assert_cmpuint(outgoing_passed_domain(s.store, "c@Example.org", 0), ==, 3);
+	g_assert_cmpuint(outgoing_passed_domain(s.store, "c@example.org", 20), ==, 2);
+	g_assert_cmpuint(outgoing_passed_domain(s.store, "c@sub.example.org", 0), ==, 1);
+	g_assert_cmpuint(outgoing_passed_domain(s.store, "nothing", 0), ==, 1);
+	g_assert_cmpuint(outgoing_passed(s.store, 0), ==, 6);
+	g_assert_cmpuint(outgoing_passed(s.store, 40), ==, 3);
+	g_assert_cmpuint(outgoing_capped(s.store, 0), ==, 2);
+	g_assert_cmpuint(outgoing_capped(s.store, 51), ==, 1);
+	all = outgoing_list(s.store, -1, 50, NULL);
+	g_assert_true(((const struct outgoing *)all->pdata[0])->drill);
+	g_assert_false(((const struct outgoing *)all->pdata[1])->drill);
+	g_assert_cmpint(((const struct outgoing *)all->pdata[1])->passed, ==, 20);
+	scratch_clear(&s);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -257,5 +318,6 @@ main(int argc, char **argv)
 	g_test_add_func("/outbox/dangling", test_dangling);
 	g_test_add_func("/outbox/questions", test_questions);
 	g_test_add_func("/outbox/since-and-reports", test_since_and_reports);
+	g_test_add_func("/outbox/caps", test_caps);
 	return g_test_run();
 }

@@ -347,6 +347,12 @@ schema_of(struct scratch *s)
 /* What migration 1 alone made, as released: a mail in it, and no pins. */
 static const char without_pins[] = "DROP TABLE pin; DROP INDEX mail_sealed;"
 	" DROP INDEX mail_outstayed;"
+	" DROP INDEX outgoing_to; DROP INDEX outgoing_domain; DROP INDEX outgoing_passed;"
+	" DROP INDEX outgoing_capped; DROP INDEX mail_first; DROP INDEX ticket_open_drill;"
+	" ALTER TABLE outgoing DROP COLUMN recipient_digest;"
+	" ALTER TABLE outgoing DROP COLUMN domain_digest;"
+	" ALTER TABLE outgoing DROP COLUMN passed; ALTER TABLE outgoing DROP COLUMN capped;"
+	" ALTER TABLE outgoing DROP COLUMN drill;"
 	" ALTER TABLE mail DROP COLUMN sealed; ALTER TABLE mail DROP COLUMN silent;"
 	" DROP INDEX outgoing_sent; ALTER TABLE outgoing DROP COLUMN sent;"
 	" DROP INDEX mail_done; DROP INDEX mail_loose; DROP INDEX outgoing_loose;"
