@@ -251,6 +251,23 @@ field_value(const struct header_field *f, const struct parse_settings *settings)
 	return g_strstrip(text_clean_line(utf8));
 }
 
+/* A relay that takes such fields out of the outer header does not reach the one inside. They only
+ * ever make a mail matter less, so they count beside the outer ones whoever wrote them. */
+void
+envelope_add_marks(struct letter *letter, const struct header *h,
+	const struct parse_settings *settings)
+{
+	static const char *const marks[] = { "auto-submitted", "precedence", "x-ungcuu-loop",
+		"x-auto-response-suppress", NULL };
+	for (guint i = 0; i < h->fields->len; i++) {
+		const struct header_field *f = h->fields->pdata[i];
+		if (!g_strv_contains(marks, f->name))
+			continue;
+		g_autofree char *value = field_value(f, settings);
+		field_add(letter, f->name, value);
+	}
+}
+
 static void
 fields_read(struct letter *letter, const struct header *h, const struct parse_settings *settings)
 {

@@ -89,6 +89,8 @@ void envelope_read(struct letter *, const struct header *, const struct parse_se
  * protected header leaves out of references and Reply-To was not there. */
 void envelope_inherit(struct letter *, const struct header *, const struct letter *outer,
 	bool is_whole);
+/* Adds what this header says of a machine to the fields; nothing that was there goes. */
+void envelope_add_marks(struct letter *, const struct header *, const struct parse_settings *);
 void letter_note(struct letter *, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* ---- layers.c ------------------------------------------------------------------------------ */

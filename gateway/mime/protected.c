@@ -182,6 +182,7 @@ envelope_inside(const struct letter *outer, const struct header *h, const struct
 	header_only(h, protected_fields, &own);
 	envelope_read(letter, &own, settings);
 	envelope_inherit(letter, &own, outer, !p->is_older);
+	envelope_add_marks(letter, h, settings);
 	letter->header_protection = p->word;
 	letter->layer = outer->layer;
 	letter->covered = outer->covered;

@@ -85,16 +85,16 @@ struct column_type {
 	void (*bind)(struct query *, const struct column *, const void *field, struct id row);
 	void (*load)(struct query *, const struct column *, int at, void *field, struct id row);
 };
-extern const struct column_type column_is_text, column_is_sealed, column_is_digest, column_is_address,
-	column_is_domain, column_is_id,
-	column_is_int, column_is_size, column_is_uint, column_is_bool, column_is_word;
+extern const struct column_type column_is_text, column_is_sealed, column_is_digest,
+	column_is_address, column_is_domain, column_is_id, column_is_int, column_is_size,
+	column_is_uint, column_is_bool, column_is_word;
 struct words { const char *(*word)(int); int (*from_word)(const char *); };
 struct column {
 	const char *name;
 	const struct column_type *type;
 	gsize offset;
-	const void *aux;		/* sealed: context; digest: purpose;
-					 * word: struct words; others: nothing */
+	const void *aux;		/* sealed: context; digest: purpose; word:
+					 * struct words; others: nothing */
 };
 /* Columns end with name NULL. */
 void row_bind(struct query *, const struct column *, const void *row, struct id id);

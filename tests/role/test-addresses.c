@@ -29,9 +29,11 @@ static const struct { const char *settings[3][2], *faults; } rows[] = {
 	{ { { ISP_DRILL, "report@example.vn" } },
 		"x.conf:1: " ISP_DRILL ": \"report@example.vn\"" CIRCLES "\n" },
 	{ { { DRILL, "ABUSE@isp.example.org" } },
-		"x.conf:1: " DRILL ": \"ABUSE@isp.example.org\" is that of isp:mang, which a drill must not reach\n" },
+		"x.conf:1: " DRILL ": \"ABUSE@isp.example.org\" is that "
+		"of isp:mang, which a drill must not reach\n" },
 	{ { { ISP_DRILL, "cntt@so.example.vn" } },
-		"x.conf:1: " ISP_DRILL ": \"cntt@so.example.vn\" is that of agency:so, which a drill must not reach\n" },
+		"x.conf:1: " ISP_DRILL ": \"cntt@so.example.vn\" is that "
+		"of agency:so, which a drill must not reach\n" },
 	/* a party may say that its own address takes drills; our team hears of them anyway */
 	{ { { ISP_DRILL, "noc@isp.example.org" } }, "" },
 	{ { { DRILL, "an@example.vn" }, { ISP_DRILL, "an@example.vn" } }, "" },
