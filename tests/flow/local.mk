@@ -74,3 +74,12 @@ flow_tests += tests/flow/pop3.py tests/flow/pop3-kill.py
 EXTRA_DIST += $(flow_tests) tests/flow/flow.py tests/flow/servers.py tests/flow/people.py tests/flow/packets.py \
 	tests/flow/realsite.py tests/flow/popsite.py tests/flow/mailset.py tests/flow/hosting.py \
 	tests/corpus/protected/make-protected.py
+
+flow_tests += tests/flow/dmarc.py tests/flow/copies.py tests/flow/drill.py tests/flow/loops.py tests/flow/flood.py
+
+# Ten thousand forged senders, or N; writes flood.json.
+flood: all
+	@$(AM_TESTS_ENVIRONMENT) FLOOD_SENDERS=$${N:-10000}; FLOOD_JSON='$(abs_builddir)/flood.json'; \
+	export FLOOD_SENDERS FLOOD_JSON; $(PYTHON) -B '$(srcdir)/tests/flow/flood.py'
+CLEANFILES += flood.json
+.PHONY: flood
