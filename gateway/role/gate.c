@@ -10,6 +10,7 @@
 
 #include <syslog.h>
 
+#define QUIET 3600000			/* ms: a flood is one warning, the rest is information */
 #define STRANGERS_SHARE 80		/* percent of cap_total; the rest is kept for parties */
 
 /* ---- drills -------------------------------------------------------------- */
@@ -135,8 +136,9 @@ caps_allow(struct hub *hub, struct outgoing *row)
 	}
 	name = cap_kind_word((enum cap_kind)cap);
 	why = g_strdup_printf("policy.%s is reached", name);
+	log_event(outgoing_capped(hub->store, hub->now - QUIET) == 0 ? LOG_WARNING : LOG_INFO,
+		"cap", "out=%s cap=%s template=%s", id, name, row->template);
 	row->capped = hub->now;
-	log_event(LOG_WARNING, "cap", "out=%s cap=%s template=%s", id, name, row->template);
 	out_event(hub, row, template_is_receipt(row->template) ? OUT_EVENT_CANCEL :
 		OUT_EVENT_REFUSED, why);
 	return false;

@@ -41,7 +41,7 @@ def decided(site):
 random.seed(SEED)
 note(f"senders={SENDERS} seed={SEED}")
 began = time.monotonic()
-site = Site(mode=f'answer"; cap_total = "{CAP_TOTAL} per 1d"; cap_domain = "{CAP_DOMAIN} per 1d')
+site = Site(caps=f'cap_total = "{CAP_TOTAL} per 1d"; cap_domain = "{CAP_DOMAIN} per 1d";')
 ok(site.daemon_start(), "the daemon runs")
 memory, delivered = [], 0
 for wave in range(WAVES):

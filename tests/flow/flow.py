@@ -174,20 +174,24 @@ store = {{ engine = "sqlite"; path = "db/ungcuu.db"; spool = "spool"; key_file =
 keys = {{ home = "gnupg"; certificates = "certificates"; workers = 1; }};
 control = {{ socket = "run/control"; }};
 templates = "{source}/templates";
-policy = {{ mode = "{mode}"; }};
+policy = {{ mode = "{mode}"; {caps} }};
 {more}
 """
+
+# Tests deliver many mails of few senders; those about caps set their own.
+NO_CAPS = 'cap_address = "0"; cap_party = "0"; cap_domain = "0"; cap_total = "0";'
 
 sites = []
 
 
 class Site:
-	"""`settings`: mode, mailbox and more of CONF.  `prepare(site)` runs before the key is made."""
+	"""`settings`: mode, mailbox, caps and more of CONF.  `prepare(site)` runs before the key is made."""
 
 	def __init__(self, hooked=False, prepare=None, **settings):
 		self.use(hooked)
 		self.daemon, self.log = None, ""
 		self.settings = {"hotline": HOTLINE, "key": "", "mailbox": "", "mode": "answer", "more": "",
+			"caps": NO_CAPS,
 			"source": SOURCE, **settings}
 		self.folder = tempfile.mkdtemp(prefix="ungcuu-", dir=os.environ.get("TMPDIR", "/tmp"))
 		sites.append(self)

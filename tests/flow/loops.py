@@ -44,7 +44,7 @@ def flattened(raw, n):
 
 
 def wired(between, most=4):
-	sites = {address: Site(hotline=address, mode=f'answer"; cap_address = "{most} per 1d') for address in (A, B)}
+	sites = {address: Site(hotline=address, caps=f'cap_address = "{most} per 1d";') for address in (A, B)}
 	sites[A].deliver(mail(sender=B, to=A))
 	carried, moved = set(), []
 	for _ in range(ROUNDS):
@@ -92,7 +92,7 @@ ok(any(row["event"] == "mail-cancelled" and "policy.cap_address" in row["why"]
 
 # ---- a vacation responder that changes its subject each time and drops all headers
 
-site = Site(mode='answer"; cap_address = "5 per 1d')
+site = Site(caps='cap_address = "5 per 1d";')
 site.deliver(mail(sender="lan@reporter.example"))
 answered = 0
 for n in range(10):
@@ -117,7 +117,7 @@ site.close()
 
 # ---- caps outlast a restart and a kill, and end with their time
 
-site = Site(hooked=True, mode='answer"; cap_domain = "4 per 1h')
+site = Site(hooked=True, caps='cap_domain = "4 per 1h";')
 for n in range(3):
 	site.deliver(mail(sender=f"a{n}@one.example"))
 same((site.once(), len(site.acks())), (0, 3), "three mails to one domain")
@@ -138,7 +138,7 @@ site.close()
 # ---- a flood under a party's name leaves the party room, and does not use up what others need
 
 PARTY = '''directory = { agencies = ( { id = "so-mau"; name = "Sở mẫu"; addresses = [ "cntt@so.example.vn" ]; } ); };'''
-site = Site(mode='answer"; cap_address = "2 per 1d"; cap_party = "3 per 1d"; cap_total = "10 per 1d', more=PARTY)
+site = Site(caps='cap_address = "2 per 1d"; cap_party = "3 per 1d"; cap_total = "10 per 1d";', more=PARTY)
 for n in range(12):
 	site.deliver(mail(f"{n}\n", sender=f"x{n}@d{n}.example"))
 same((site.once(), len(site.acks())), (0, 8), "strangers cause four fifths of cap_total, and no more")
