@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define ANYONE "nguoi.bao@example.org"
+#define HOUR 3600000
 #define LOCAL_64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 /* columns: kind, From, fields, may it be answered, a part of the reason */
@@ -210,11 +211,34 @@ test_diverted(void)
 	site_free(site);
 }
 
+static void
+test_when_leaving(void)
+{
+	static const struct {
+		const char *template;
+		gint64 late;
+		const char *leaves;
+	} cases[] = {
+		{ "T01", 0, "T01" }, { "T01", HOUR, "T01" }, { "T01", HOUR + 1, "T33" },
+		{ "T02", HOUR, "T02" }, { "T02", HOUR + 1, "T33" }, { "T03", 9 * HOUR, "T03" },
+		{ "T04", 9 * HOUR, "T04" }, { "T32", 9 * HOUR, "T32" }, { "T33", 0, "T33" },
+		{ "T01", -HOUR, "T01" }, { "T38", 9 * HOUR, "T38" },
+	};
+	struct site *site = sample_site(NULL);
+
+	for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
+		g_assert_cmpstr(template_when_leaving(site, cases[i].template, SAMPLE_RECEIVED,
+			SAMPLE_RECEIVED + cases[i].late), ==, cases[i].leaves);
+	g_assert_cmpstr(template_when_leaving(site, "T01", -1, SAMPLE_RECEIVED), ==, "T01");
+	site_free(site);
+}
+
 int
 main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/desk/acknowledge/rows", test_rows);
 	g_test_add_func("/desk/acknowledge/diverted", test_diverted);
+	g_test_add_func("/desk/acknowledge/when-leaving", test_when_leaving);
 	return g_test_run();
 }

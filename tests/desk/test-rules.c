@@ -767,28 +767,6 @@ test_one_answer(void)
 	site_free(site);
 }
 
-static void
-test_when_leaving(void)
-{
-	static const struct {
-		const char *template;
-		gint64 late;
-		const char *leaves;
-	} cases[] = {
-		{ "T01", 0, "T01" }, { "T01", HOUR, "T01" }, { "T01", HOUR + 1, "T33" },
-		{ "T02", HOUR, "T02" }, { "T02", HOUR + 1, "T33" }, { "T03", 9 * HOUR, "T03" },
-		{ "T04", 9 * HOUR, "T04" }, { "T32", 9 * HOUR, "T32" }, { "T33", 0, "T33" },
-		{ "T01", -HOUR, "T01" }, { "T38", 9 * HOUR, "T38" },
-	};
-	struct site *site = sample_site(NULL);
-
-	for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
-		g_assert_cmpstr(template_when_leaving(site, cases[i].template, SAMPLE_RECEIVED,
-			SAMPLE_RECEIVED + cases[i].late), ==, cases[i].leaves);
-	g_assert_cmpstr(template_when_leaving(site, "T01", -1, NOW), ==, "T01");
-	site_free(site);
-}
-
 /* Cleared facts say "no receipt yet", not "one in 1970". */
 static void
 test_facts_clear(void)
@@ -813,7 +791,6 @@ main(int argc, char **argv)
 	g_test_add_func("/desk/rules/held", test_held);
 	g_test_add_func("/desk/rules/print", test_print);
 	g_test_add_func("/desk/rules/one-answer", test_one_answer);
-	g_test_add_func("/desk/rules/when-leaving", test_when_leaving);
 	g_test_add_func("/desk/rules/facts-clear", test_facts_clear);
 	return g_test_run();
 }
