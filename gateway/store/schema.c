@@ -170,10 +170,10 @@ static const char schema_3[] =
 "ALTER TABLE pin ADD COLUMN expires INTEGER NOT NULL DEFAULT -1;";
 
 /* POP3: what was stored long enough ago for its server copy to be removed. */
-static const char schema_10[] =
+static const char schema_4[] =
 "CREATE INDEX mail_outstayed ON mail (mailbox, received) WHERE moved = 0 AND state <> 'left';";
 /* since: when this period of attempts began, ms.  delivery...: what bounces told of a mail sent. */
-static const char schema_12[] =
+static const char schema_5[] =
 "ALTER TABLE outgoing ADD COLUMN since INTEGER NOT NULL DEFAULT 0;"
 "UPDATE outgoing SET since = created;"
 "ALTER TABLE outgoing ADD COLUMN delivery TEXT NOT NULL DEFAULT 'none';"
@@ -183,27 +183,11 @@ static const char schema_12[] =
 "	WHERE next_try >= 0 AND in_attempt = 0;"
 "CREATE INDEX outgoing_since ON outgoing (state, since) WHERE next_try >= 0 AND in_attempt = 0;"
 "CREATE INDEX outgoing_reported ON outgoing (delivery, delivery_at) WHERE delivery_at > 0;";
-/* done: what the copy in the done folder is called there, where the server told or we compared.
- * erased: when its content was, ms; 0: not.  A ticket that got more since is to be erased again. */
-static const char schema_14[] =
-"ALTER TABLE mail ADD COLUMN done BLOB;"			/* sealed */
-"ALTER TABLE mail ADD COLUMN done_digest BLOB;"			/* keyed */
-"CREATE INDEX mail_done ON mail (done_digest) WHERE done_digest IS NOT NULL;"
-"ALTER TABLE mail ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;"
-"ALTER TABLE outgoing ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;"
-"ALTER TABLE ticket ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;"
-"CREATE INDEX mail_loose ON mail (received)"
-"	WHERE ticket IS NULL AND state = 'decided' AND erased = 0;"
-"CREATE INDEX outgoing_loose ON outgoing (created)"
-"	WHERE ticket IS NULL AND state IN ('sent', 'cancelled') AND erased = 0;"
-"CREATE INDEX ticket_kept ON ticket (updated)"
-"	WHERE state IN ('closed', 'rejected', 'duplicate', 'transferred') AND erased < updated;"
-"CREATE INDEX payload_kept ON payload (seq) WHERE why IS NOT NULL;";
 
 /* What bounds and diverts outgoing mail.  passed: when a mail was let out under the caps, ms, 0 not
  * yet; capped: when it was not, ms; drill: it was made as mail of a drill.  The digests are of
  * recipient and domain: counts by them outlast a restart. */
-static const char schema_13[] =
+static const char schema_6[] =
 "ALTER TABLE outgoing ADD COLUMN recipient_digest BLOB;"	/* keyed */
 "ALTER TABLE outgoing ADD COLUMN domain_digest BLOB;"	/* keyed */
 "ALTER TABLE outgoing ADD COLUMN passed INTEGER NOT NULL DEFAULT 0;"
@@ -218,14 +202,31 @@ static const char schema_13[] =
 "CREATE INDEX ticket_open_drill ON ticket (drill)"
 "	WHERE state NOT IN ('closed', 'rejected', 'duplicate', 'transferred');";
 
+/* done: what the copy in the done folder is called there, where the server told or we compared.
+ * erased: when its content was, ms; 0: not.  A ticket that got more since is to be erased again. */
+static const char schema_7[] =
+"ALTER TABLE mail ADD COLUMN done BLOB;"			/* sealed */
+"ALTER TABLE mail ADD COLUMN done_digest BLOB;"			/* keyed */
+"CREATE INDEX mail_done ON mail (done_digest) WHERE done_digest IS NOT NULL;"
+"ALTER TABLE mail ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;"
+"ALTER TABLE outgoing ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;"
+"ALTER TABLE ticket ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;"
+"CREATE INDEX mail_loose ON mail (received)"
+"	WHERE ticket IS NULL AND state = 'decided' AND erased = 0;"
+"CREATE INDEX outgoing_loose ON outgoing (created)"
+"	WHERE ticket IS NULL AND state IN ('sent', 'cancelled') AND erased = 0;"
+"CREATE INDEX ticket_kept ON ticket (updated)"
+"	WHERE state IN ('closed', 'rejected', 'duplicate', 'transferred') AND erased < updated;"
+"CREATE INDEX payload_kept ON payload (seq) WHERE why IS NOT NULL;";
+
 static const struct { int version; const char *sql; } migrations[] = {
 	{ 1, schema_1 },
 	{ 2, schema_2 },
 	{ 3, schema_3 },
-	{ 10, schema_10 },
-	{ 12, schema_12 },
-	{ 13, schema_13 },
-	{ 14, schema_14 },
+	{ 4, schema_4 },
+	{ 5, schema_5 },
+	{ 6, schema_6 },
+	{ 7, schema_7 },
 };
 
 int
