@@ -261,6 +261,26 @@ put_outbox(struct look *look)
 			"queue list --state held", held);
 }
 
+/* ---- alarms --------------------------------------------------------------------------- */
+
+static void
+put_alarms(struct look *look)
+{
+	g_autoptr(GPtrArray) rows = alarm_list(look->ctl->store);
+	json_t *array = put_array(look->out, "alarms");
+
+	for (guint i = 0; i < rows->len; i++) {
+		const struct alarm *row = rows->pdata[i];
+		json_t *object = add_object(array);
+
+		put_text(object, "cause", row->cause);
+		put_text(object, "text", row->text);
+		put_time(object, "since", row->since);
+		put_time(object, "told", row->told > 0 ? row->told : -1);
+		attend(look, "alarm %s: %s", row->cause, row->text);
+	}
+}
+
 /* ---- keys ----------------------------------------------------------------------------- */
 
 static void
@@ -358,6 +378,7 @@ run_status(struct ctl *ctl, json_t *out)
 	put_mailboxes(&look);
 	put_open(ctl, out);
 	put_outbox(&look);
+	put_alarms(&look);
 	put_int(put_object(out, "clocks"), "open", 0);
 	put_keys(&look);
 	put_versions(&look);
@@ -372,6 +393,9 @@ print_status(const json_t *out)
 		{ "mailbox", "MAILBOX" }, { "last_good", "LAST GOOD POLL" },
 		{ "lag_seconds", "LAG S" }, { "error", "ERROR" },
 	};
+	static const struct column alarm[] = {
+		{ "cause", "ALARM" }, { "since", "SINCE" }, { "told", "TOLD" }, { "text", "WHY" },
+	};
 	static const struct column fields[] = {
 		{ "daemon", "Daemon" }, { "mails", "Mails" }, { "open", "Open" },
 		{ "outbox", "Outbox" },
@@ -381,6 +405,8 @@ print_status(const json_t *out)
 	gsize i;
 
 	print_table(json_object_get(out, "mailboxes"), mailbox, G_N_ELEMENTS(mailbox));
+	if (json_array_size(json_object_get(out, "alarms")) > 0)
+		print_table(json_object_get(out, "alarms"), alarm, G_N_ELEMENTS(alarm));
 	print_fields(out, fields, G_N_ELEMENTS(fields));
 	json_array_foreach(json_object_get(out, "attention"), i, line) {
 		g_autofree char *text = print_value(line);

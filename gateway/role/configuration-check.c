@@ -47,7 +47,6 @@ static const struct {
 } later[] = {
 	{ "hotline.smime_key",		"",		"" },
 	{ "hotline.smime_old_keys",	NULL,		"" },
-	{ "alarm.command",		NULL,		"" },
 	{ "page.command",		NULL,		"" },
 	{ "forms",			NULL,		"" },
 };

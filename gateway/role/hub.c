@@ -153,7 +153,7 @@ static const struct {
 	{ VERB_WORKER,     worker_came },
 	{ VERB_GONE,       worker_gone },
 	{ VERB_STOP,       stop_asked },
-	{ VERB_HELPED,     folders_ignored },
+	{ VERB_HELPED,     helper_answered },
 	{ VERB_LISTED,     intake_listed },
 	{ VERB_DATED,      intake_dated },
 	{ VERB_TAKEN,      intake_taken },
@@ -293,12 +293,14 @@ hub_look_at_clock(struct hub *hub)
 
 /* Due now and not waiting for its time; what only waits for a worker is due all the same. */
 static bool
-work_is_due(const struct hub *hub)
+work_is_due(struct hub *hub)
 {
 	gint64 mail = mail_next_due(hub->store), out = waiting_next(hub);
+	gint64 alarm = alarm_due(hub);
 
 	/* An appointed answer is waited for: it is not late, it is on time. */
 	return (mail >= 0 && mail <= hub->now) ||
+		(alarm >= 0 && alarm <= hub->now) ||
 		(out >= 0 && out <= MAX(hub->now, hub->appointed));
 }
 
@@ -306,7 +308,7 @@ static bool
 work_is_under_way(struct hub *hub)
 {
 	return hub->again || intake_busy(hub) || hub->children->len > 0 || hub->out_jobs->len > 0 ||
-		hub->mail_jobs->len > 0;
+		hub->mail_jobs->len > 0 || helper_busy(hub);
 }
 
 /* --once ends when nothing is due; an orderly stop when nothing is under way, or too long is. */
@@ -374,6 +376,7 @@ turn(struct hub *hub, const struct pollfd *ready, guint n_ready)
 	retention_work(hub);
 	outbox_work(hub);
 	directory_work(hub);		/* last: answers wait for keys, too */
+	alarm_work(hub);
 	turn_finish(hub);
 	hub_must(store_commit(hub->store, &error), &error, "commit");
 	FAULT("hub.turn.after");
@@ -390,6 +393,7 @@ turn_wait(struct hub *hub)
 		hub->out_blocked ? -1 : waiting_next(hub),
 		hub->stopping ? -1 : digest_next(hub),
 		hub->stopping ? -1 : retention_next(hub),
+		hub->stopping ? -1 : alarm_due(hub),
 	};
 	gint64 poll = intake_next(hub);
 

@@ -112,6 +112,9 @@ struct hub {
 	bool held_changed;		/* an outgoing mail was held, or is no more */
 	bool newest_out;		/* whose turn it is of what leaves */
 	gint64 digest_due, retention_due;	/* ms; 0: not looked up yet */
+	GArray *helpers;		/* struct helping: requests on their way; NULL: none yet */
+	guint next_helper;
+	char *telling;			/* cause of the alarm whose command runs; or NULL */
 	gint64 appointed;		/* latest time an answer of this run is planned for, ms */
 };
 
@@ -262,10 +265,24 @@ void returned_apply(struct hub *, const struct effect *, const struct mail *);
 /* queue retry|cancel ID: JSON for ungcuuctl. */
 char *queue_request(struct hub *, const char *const *words, int *exit_code);
 
-/* ---- alarm.c --------------------------------------------------------------- */
+/* ---- helper.c: programs of the site, run by the supervisor --------------- */
 
+/* status: 0; of a failed run another one, 127 if none of this name is configured.  output: at most
+ * 16 KB, wiped afterwards. */
+typedef void helper_done(struct hub *, void *data, guint status, const char *output);
+void hub_helper(struct hub *, const char *name, const char *const *arguments, helper_done *,
+	void *data);
+bool helper_busy(const struct hub *);
+void helper_answered(struct hub *, struct link *, struct frame *);
+
+/* ---- alarm.c: alarm.command, and what `status` calls alarms -------------- */
+
+/* cause: a short word, with an id where there are several ("mailbox:main"); raised once until it
+ * is cleared, told again every day.  The text: one line without content or addresses. */
 void alarm_raise(struct hub *, const char *cause, const char *format, ...) G_GNUC_PRINTF(3, 4);
-void alarm_clear(struct hub *, const char *cause);
+void alarm_clear(struct hub *, const char *cause);	/* nothing, if it is not raised */
+void alarm_work(struct hub *);
+gint64 alarm_due(struct hub *);				/* -1: nothing to tell */
 
 /* drill.c: "ticket drill ID yes|no" */
 char *drill_set(struct hub *, const char *const *words, int *exit_code);

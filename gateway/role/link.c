@@ -40,7 +40,10 @@ request_send(struct hub *hub, void *data)
 		request->link->closed = !request->link->unsent;
 		hub->again = true;
 	}
-	request->link->deadline = hub->ticks + (request->link->unsent ? 0 : request->deadline);
+	/* Of helpers the supervisor itself keeps the time. */
+	if (request->link->role != ROLE_SUPERVISOR)
+		request->link->deadline = hub->ticks +
+			(request->link->unsent ? 0 : request->deadline);
 	request->link->patience = request->deadline;
 	g_variant_unref(request->body);
 	for (guint i = 0; i < request->n_fds; i++)

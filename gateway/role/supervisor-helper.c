@@ -21,6 +21,7 @@
 #define NOT_FOUND	127	/* as a shell would say it */
 
 struct helper {
+	guint id, hub;		/* number of the request; generation of the hub that made it */
 	pid_t pid;		/* 0 once reaped */
 	int fd;			/* its output; -1 after the end of it */
 	gint64 due;
@@ -69,7 +70,7 @@ helper_due(const struct helper *helper)
 
 /* The output as text of at most 16 KB. */
 static void
-answer(struct supervisor *sup, guint status, const void *output, gsize size)
+answer(struct supervisor *sup, guint id, guint status, const void *output, gsize size)
 {
 	g_autofree char *text = g_utf8_make_valid(output, (gssize)size);
 	gsize length = MIN(strlen(text), OUTPUT_MAX);
@@ -78,8 +79,8 @@ answer(struct supervisor *sup, guint status, const void *output, gsize size)
 		length--;
 	text[length] = '\0';
 	if (sup->hub->peer)
-		(void)peer_send(sup->hub->peer, VERB_HELPED, g_variant_new("(us)", status, text),
-			NULL, 0, NULL);
+		(void)peer_send(sup->hub->peer, VERB_HELPED,
+			g_variant_new("(uus)", id, status, text), NULL, 0, NULL);
 }
 
 static GPtrArray *
@@ -101,7 +102,7 @@ words_of(struct supervisor *sup, const char *name, const char *const *arguments)
 }
 
 void
-helper_start(struct supervisor *sup, const char *name, const char *const *arguments)
+helper_start(struct supervisor *sup, guint id, const char *name, const char *const *arguments)
 {
 	g_autoptr(GPtrArray) words = words_of(sup, name, arguments);
 	struct program program = { .path = words->pdata[0],
@@ -110,13 +111,13 @@ helper_start(struct supervisor *sup, const char *name, const char *const *argume
 	int ends[2];
 
 	if (!program.path) {
-		answer(sup, NOT_FOUND, "not configured", strlen("not configured"));
+		answer(sup, id, NOT_FOUND, "not configured", strlen("not configured"));
 		return;
 	}
 	if (sup->helpers->len >= HELPERS_MOST ||
 	    role_user(sup->options, ROLE_SUPERVISOR, &program.uid, &program.gid, NULL) != DONE ||
 	    pipe2(ends, O_CLOEXEC) != 0) {
-		answer(sup, EX_TEMPFAIL, "busy", strlen("busy"));
+		answer(sup, id, EX_TEMPFAIL, "busy", strlen("busy"));
 		return;
 	}
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);	/* ours only: the helper writes as it always does */
@@ -125,6 +126,8 @@ helper_start(struct supervisor *sup, const char *name, const char *const *argume
 	close(ends[1]);
 	log_event(LOG_NOTICE, "helper-start", "name=%s pid=%d", name, (int)pid);
 	struct helper *helper = g_new0(struct helper, 1);
+	helper->id = id;
+	helper->hub = sup->hub->generation;
 	helper->pid = MAX(pid, 0);
 	helper->fd = ends[0];
 	helper->due = program_clock() + HELPER_MS;
@@ -168,9 +171,11 @@ helper_work(struct supervisor *sup)
 			i++;
 			continue;
 		}
-		answer(sup, helper->status,
-			helper->output->data ? helper->output->data : (const guint8 *)"",
-			helper->output->len);
+		/* The hub of today did not ask what the one before it wanted to know. */
+		if (helper->hub == sup->hub->generation)
+			answer(sup, helper->id, helper->status,
+				helper->output->data ? helper->output->data : (const guint8 *)"",
+				helper->output->len);
 		g_ptr_array_remove_index(sup->helpers, i);
 	}
 }

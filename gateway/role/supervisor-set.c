@@ -183,11 +183,12 @@ hub_finished(struct supervisor *sup, struct frame *frame)
 static void
 hub_needs_helper(struct supervisor *sup, struct frame *frame)
 {
+	guint32 id;
 	const char *name;
 	g_autofree const char **arguments = NULL;
 
-	g_variant_get(frame->body, "(&s^a&s)", &name, &arguments);
-	helper_start(sup, name, arguments);
+	g_variant_get(frame->body, "(u&s^a&s)", &id, &name, &arguments);
+	helper_start(sup, id, name, arguments);
 }
 
 static const struct {

@@ -98,7 +98,7 @@ void set_report(struct supervisor *);
 /* ---- supervisor-helper.c ---- */
 struct helper;
 GPtrArray *helper_list_new(void);
-void helper_start(struct supervisor *, const char *name, const char *const *arguments);
+void helper_start(struct supervisor *, guint id, const char *name, const char *const *arguments);
 int helper_fd(const struct helper *);
 gint64 helper_due(const struct helper *);
 /* Output or an end of it; frees what is answered. */

@@ -27,9 +27,9 @@
 	X(STOP,    "stop",    SUP,             HUB,         "()",               64, 0, -1) \
 	/* exit code; --once is through, or the hub has stopped in order */ \
 	X(FINISHED,"finished",HUB,             SUP,         "(u)",              64, 0, -1) \
-	/* helper name, arguments / exit status, output */ \
-	X(HELPER,  "helper",  HUB,             SUP,         "(sas)",         16384, 0, -1) \
-	X(HELPED,  "helped",  SUP,             HUB,         "(us)",          20480, 0, VERB_HELPER) \
+	/* number, helper name, arguments / number, exit status, output; several run side by side */ \
+	X(HELPER,  "helper",  HUB,             SUP,         "(usas)",        16384, 0, -1) \
+	X(HELPED,  "helped",  SUP,             HUB,         "(uus)",         20480, 0, VERB_HELPER) \
 	/* folder, after, max / outcome, why, identity, [(uid, arrived ms, size)], more, has holes */ \
 	X(LIST,    "list",    HUB,             ROLE_FETCH,  "(ssu)",          2048, 0, -1) \
 	X(LISTED,  "listed",  ROLE_FETCH,      HUB,         "(ussa(sxt)bb)", 65536, 0, VERB_LIST) \

@@ -7,4 +7,5 @@ gateway_store_libstore_a_SOURCES = \
 	gateway/store/letters.c gateway/store/tickets.c gateway/store/threads.c \
 	gateway/store/outbox.c gateway/store/caps.c gateway/store/journal.c gateway/store/certificates.c \
 	gateway/store/pins.c gateway/store/waits.c gateway/store/archive.h gateway/store/archive.c \
-	gateway/store/backup.h gateway/store/backup.c gateway/store/restore.c gateway/store/retention.c
+	gateway/store/backup.h gateway/store/backup.c gateway/store/restore.c gateway/store/retention.c \
+	gateway/store/alarms.c

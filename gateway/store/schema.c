@@ -219,6 +219,17 @@ static const char schema_7[] =
 "	WHERE state IN ('closed', 'rejected', 'duplicate', 'transferred') AND erased < updated;"
 "CREATE INDEX payload_kept ON payload (seq) WHERE why IS NOT NULL;";
 
+/* told, cleared: ms, 0 not yet.  next_try: of the command that tells it. */
+static const char schema_8[] =
+"CREATE TABLE alarm ("
+"	seq INTEGER PRIMARY KEY,"
+"	id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),"
+"	cause TEXT NOT NULL UNIQUE,"
+"	text BLOB NOT NULL,"			/* sealed */
+"	since INTEGER NOT NULL, told INTEGER NOT NULL, cleared INTEGER NOT NULL,"
+"	next_try INTEGER NOT NULL, attempts INTEGER NOT NULL"
+") STRICT;";
+
 static const struct { int version; const char *sql; } migrations[] = {
 	{ 1, schema_1 },
 	{ 2, schema_2 },
@@ -227,6 +238,7 @@ static const struct { int version; const char *sql; } migrations[] = {
 	{ 5, schema_5 },
 	{ 6, schema_6 },
 	{ 7, schema_7 },
+	{ 8, schema_8 },
 };
 
 int

@@ -231,6 +231,22 @@ char *journal_head(struct store *, gint64 *rows);	/* mac of the last row, hex; g
 void journal_verify(struct store *, struct journal_check *);	/* g_free(head), g_free(what) */
 enum outcome journal_erase_payload(struct store *, gint64 seq, GError **error);
 
+/* ---- alarms.c: what the administrator must be told beside the mail ---------------------- */
+
+struct alarm {
+	struct id id;
+	char *cause, *text;		/* unique, "mailbox:main"; text: sealed */
+	gint64 since, told, cleared;	/* ms; told: the command ran for it; 0: not yet */
+	gint64 next_try;		/* of the command, ms */
+	guint attempts;			/* of the command that failed in a row */
+};
+void alarm_free(struct alarm *);
+enum outcome alarm_put(struct store *, const struct alarm *, GError **error);	/* insert or update */
+enum outcome alarm_drop(struct store *, const char *cause, GError **error);
+struct alarm *alarm_get(struct store *, const char *cause);	/* NULL: none; also one that is cleared, but not told */
+GPtrArray *alarm_list(struct store *);				/* those not cleared, oldest first */
+struct alarm *alarm_next(struct store *);			/* the one whose command is due first; NULL */
+
 #include "store/backup.h"	/* the rest of what this folder shows */
 #include "store/certificates.h"
 

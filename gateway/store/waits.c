@@ -15,6 +15,8 @@ store_put_back(struct store *store, gint64 ms, GError **error)
 			" WHERE next_try >= 0" },
 		{ "outgoing_put_back", "UPDATE outgoing SET next_try = max(next_try - ?, 0)"
 			" WHERE next_try >= 0" },
+		{ "alarm_put_back", "UPDATE alarm SET next_try = max(next_try - ?, 0)"
+			" WHERE next_try >= 0" },
 	};
 	enum outcome how = DONE;
 

@@ -461,8 +461,7 @@ static const struct {
 	{ { .mailbox = "done_keep = \"30d\";" },
 	    "x.conf:8: mailboxes.0.done_keep: " LATER ": only \"forever\", but for pop3" },
 	{ { .submission = "per_minute = 5; per_day = 100;" }, NULL },
-	{ { .rest = "alarm = { command = [ \"/bin/true\" ]; };" },
-	    "x.conf:13: alarm.command: " LATER },
+	{ { .rest = "alarm = { command = [ \"/bin/true\" ]; };" }, NULL },
 	{ { .rest = "page = { command = [ \"/bin/true\" ]; };" },
 	    "x.conf:13: page.command: " LATER },
 	/* folders */

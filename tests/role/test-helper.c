@@ -50,18 +50,19 @@ ask(const char *name, const char *const *arguments, guint32 *status)
 	g_auto(frame_auto) request = { 0 }, answer = { 0 };
 	const char *asked;
 	g_autofree const char **words = NULL;
+	guint32 id = 0;
 	char *text;
 
-	g_assert_cmpint(peer_send(hub, VERB_HELPER, g_variant_new("(s^as)", name, arguments), NULL,
-				0, NULL),
-		==, DONE);
+	g_assert_cmpint(peer_send(hub, VERB_HELPER, g_variant_new("(us^as)", 7, name, arguments),
+		NULL, 0, NULL), ==, DONE);
 	g_assert_cmpint(peer_receive(sup.hub->peer, &request, 1000, NULL), ==, RECEIVED);
-	g_variant_get(request.body, "(&s^a&s)", &asked, &words);
-	helper_start(&sup, asked, words);
+	g_variant_get(request.body, "(u&s^a&s)", &id, &asked, &words);
+	helper_start(&sup, id, asked, words);
 	run_helpers();
 	g_assert_cmpint(peer_receive(hub, &answer, 1000, NULL), ==, RECEIVED);
 	g_assert_cmpint(answer.verb, ==, VERB_HELPED);
-	g_variant_get(answer.body, "(us)", status, &text);
+	g_variant_get(answer.body, "(uus)", &id, status, &text);
+	g_assert_cmpuint(id, ==, 7);
 	return text;
 }
 

@@ -55,3 +55,7 @@ check_PROGRAMS += tests/store/test-backup
 tests_store_test_backup_SOURCES = tests/store/test-backup.c tests/store/scratch.h
 tests_store_test_backup_LDADD = $(STORE_LIBS)
 unit_tests += tests/store/test-backup
+check_PROGRAMS += tests/store/test-alarms
+tests_store_test_alarms_SOURCES = tests/store/test-alarms.c tests/store/scratch.h
+tests_store_test_alarms_LDADD = $(STORE_LIBS)
+unit_tests += tests/store/test-alarms

@@ -15,7 +15,7 @@ static const char *const canaries[] = {
 	"canary-values", "canary-why", "canary-cursor", "canary-error", "canary-assignee",
 	"canary-party", "canary-reply-to@example.org", "canary-outgoing@example.vn",
 	"canary-raw-body", "canary-recipient@example.vn", "canary-pin@example.vn",
-	"canary-certificate", CANARY_FINGERPRINT,
+	"canary-certificate", CANARY_FINGERPRINT, "canary-alarm",
 };
 
 static void
@@ -90,6 +90,8 @@ plant(struct scratch *s)
 {
 	struct mailbox mailbox = { .name = (char *)"main", .cursor = (char *)"canary-cursor",
 		.error = (char *)"canary-error" };
+	struct alarm alarm = { .id = id_new(), .cause = (char *)"disk",
+		.text = (char *)"canary-alarm" };
 	struct mail *mail = mail_sample("canary-uid-4711", 10);
 	g_autoptr(GBytes) raw = g_bytes_new_static("canary-raw-body", 15);
 	struct ticket *ticket;
@@ -105,6 +107,7 @@ plant(struct scratch *s)
 	ticket = plant_ticket(s);
 	plant_outgoing(s, ticket->id);
 	plant_pin(s);
+	assert_done(alarm_put(s->store, &alarm, &error_));
 	assert_done(journal_add(s->store, 1, ticket->id, mail->id, "open", "canary-why", &error_));
 	commit(s);
 	mail_free(mail);
