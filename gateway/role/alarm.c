@@ -17,18 +17,24 @@
 #define TEXT_MAX	400		/* bytes */
 #define NOT_CONFIGURED	127		/* supervisor-helper.c */
 
-/* One line, whoever wrote the words in it. */
+/* One line without addresses, though a server may have chosen the words. */
 static char *
 one_line(const char *format, va_list arguments)
 {
 	g_autofree char *whole = g_strdup_vprintf(format, arguments);
 	g_autofree char *cut = g_strndup(whole, TEXT_MAX);
-	char *text = g_utf8_make_valid(cut, -1);
+	g_autofree char *valid = g_utf8_make_valid(cut, -1);
 
-	for (char *p = text; *p != '\0'; p++)
+	for (char *p = valid; *p != '\0'; p++)
 		if (g_ascii_iscntrl(*p))
 			*p = ' ';
-	return text;
+	g_auto(GStrv) words = g_strsplit(valid, " ", -1);
+	for (char **word = words; *word != NULL; word++)
+		if (strchr(*word, '@') != NULL) {
+			g_free(*word);
+			*word = g_strdup("(address)");
+		}
+	return g_strjoinv(" ", words);
 }
 
 static void

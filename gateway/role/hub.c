@@ -129,6 +129,7 @@ slice_came(struct hub *hub, struct link *supervisor, struct frame *frame)
 	hub->site = site_new(options);
 	waiting_anew(hub);
 	intake_start(hub);
+	watch_start(hub);
 	directory_start(hub);
 	job_keys_changed(hub);
 	hub_request(hub, supervisor, VERB_READY, g_variant_new("()"), NULL, 0, 0);
@@ -289,6 +290,7 @@ hub_look_at_clock(struct hub *hub)
 	why = g_strdup_printf("the clock was set back by %" G_GINT64_FORMAT " s", back / 1000);
 	hub_journal(hub, (struct id){ { 0 } }, (struct id){ { 0 } }, "clock-back", why);
 	log_event(LOG_WARNING, "clock-back", "seconds=%" G_GINT64_FORMAT, back / 1000);
+	watch_clock_back(hub, back);
 }
 
 /* Due now and not waiting for its time; what only waits for a worker is due all the same. */
@@ -376,6 +378,7 @@ turn(struct hub *hub, const struct pollfd *ready, guint n_ready)
 	retention_work(hub);
 	outbox_work(hub);
 	directory_work(hub);		/* last: answers wait for keys, too */
+	watch_work(hub);
 	alarm_work(hub);
 	turn_finish(hub);
 	hub_must(store_commit(hub->store, &error), &error, "commit");
@@ -506,6 +509,7 @@ hub_start(struct hub *hub)
 	store_start(hub);
 	directory_start(hub);
 	intake_start(hub);
+	watch_start(hub);
 	control_open(hub);
 	if (peer_send(hub->supervisor->peer, VERB_READY, g_variant_new("()"), NULL, 0, &error) !=
 	    DONE)

@@ -77,6 +77,15 @@ struct link {
 	int ingest;			/* ROLE_CONTROL: memfd of the mail it handed over; -1 */
 };
 
+/* watch.c's; ms */
+struct watch {
+	gint64 began;			/* of this ungcuud, or of the time a clock went back */
+	gint64 back;			/* when the clock last went back; 0: never */
+	gint64 unserved;		/* mail waits and nobody hands it on since; 0: somebody */
+	bool full;			/* the last mail found no room */
+	bool started;
+};
+
 struct hub;
 typedef void hub_action(struct hub *, void *data);
 
@@ -112,6 +121,7 @@ struct hub {
 	bool held_changed;		/* an outgoing mail was held, or is no more */
 	bool newest_out;		/* whose turn it is of what leaves */
 	gint64 digest_due, retention_due;	/* ms; 0: not looked up yet */
+	struct watch watch;
 	GArray *helpers;		/* struct helping: requests on their way; NULL: none yet */
 	guint next_helper;
 	char *telling;			/* cause of the alarm whose command runs; or NULL */
@@ -302,6 +312,14 @@ void backup_start(struct hub *);		/* takes over the note beside the store */
 char *backup_made(struct hub *, const char *const *words, int *exit_code);
 /* Is the whole of this mail in a backup that was read back? */
 bool backup_covers(struct hub *, const struct mail *);
+
+/* ---- watch.c: what the hub notices by itself, as alarms ------------------ */
+
+void watch_start(struct hub *);
+void watch_work(struct hub *);
+void watch_clock_back(struct hub *, gint64 by);	/* ms; hub->now is the new time */
+/* What became of one mail taken in. */
+void watch_taken(struct hub *, enum outcome, const char *why);
 
 /* ---- control.c ----------------------------------------------------------- */
 

@@ -112,6 +112,7 @@ poll_ended(struct hub *hub, struct intake *box)
 		return;
 	box->polls++;
 	g_clear_pointer(&box->row->error, g_free);
+	box->failing_since = 0;
 	box->row->last_good = hub->now;
 	box->row->floor = -1;
 	box->backoff = 0;
@@ -132,6 +133,8 @@ intake_failed(struct hub *hub, struct intake *box, const char *why)
 	g_queue_clear_full(&box->wanted, wanted_free);
 	g_queue_clear_full(&box->taking, wanted_free);
 	box->failed = true;
+	box->failed_at = hub->now;
+	box->failing_since = box->failing_since > 0 ? box->failing_since : hub->now;
 	box->phase = PHASE_IDLE;
 	box->polls++;
 	box->backoff = box->backoff == 0 ? 1000 : MIN(box->backoff * 2, BACKOFF_MAX);
@@ -300,6 +303,7 @@ intake_listed(struct hub *hub, struct link *link, struct frame *frame)
 		return;
 	g_variant_get(frame->body, "(u&s&sa(sxt)bb)", &outcome, &why, &identity, &items, &more,
 		&has_holes);
+	box->refused = outcome == NEVER;
 	if (outcome != DONE) {
 		intake_failed(hub, box, why);
 		return;
@@ -431,6 +435,7 @@ intake_taken(struct hub *hub, struct link *link, struct frame *frame)
 	g_variant_get(frame->body, "(u&st@ay)", &outcome, &why, &size, &sha256);
 	digest = g_variant_get_fixed_array(sha256, &n, 1);
 	is_limit = outcome == NEVER && strstr(why, "limit") != NULL;
+	watch_taken(hub, (enum outcome)outcome, why);
 	if (outcome == DONE && n == DIGEST_SIZE)
 		mail_stored(hub, box, wanted, size, digest);
 	else if (is_limit && wanted->header_only && wanted->swept)

@@ -32,6 +32,9 @@ struct intake {
 	guint index;
 	enum phase phase;
 	gint64 next_poll, interval, adopt_since, backoff;
+	gint64 failed_at;		/* when a poll failed last, of this hub */
+	gint64 failing_since;		/* the first of those since a good one; 0: none */
+	gint64 unserved;		/* it has no process since; 0: it has */
 	guint64 max_size;
 	GPtrArray *folders;
 	GPtrArray *cursors;		/* char * of each: IMAP: nothing up to this uid is wanted */
@@ -41,6 +44,7 @@ struct intake {
 	char *after, *identity;
 	bool more, failed;
 	bool has_holes;			/* the server did not tell of all mails of this folder */
+	bool refused;			/* what a person must mend: login, certificate, settings */
 	bool cut;			/* a stop ended this poll early: it proves nothing */
 	GQueue wanted;			/* struct wanted: to be taken */
 	GQueue taking;			/* struct wanted: asked for, in order */

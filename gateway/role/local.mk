@@ -57,6 +57,7 @@ ungcuu_hub_SOURCES = \
 	gateway/role/child.c \
 	gateway/role/ingest.c gateway/role/evidence.c \
 	gateway/role/helper.c \
+	gateway/role/watch.c \
 	gateway/role/control.c
 ungcuu_hub_SOURCES += gateway/role/covered.c gateway/role/balance.c gateway/role/again.c gateway/role/digest.c \
 	gateway/role/retention.c

@@ -14,7 +14,7 @@
 #define REST_FIRST 10000			/* ms */
 #define REST_MOST (15 * 60 * G_GINT64_CONSTANT(1000))
 #define REST_STEPS 7				/* the next one would pass REST_MOST */
-#define QUIET_MS (60 * 60 * G_GINT64_CONSTANT(1000))	/* a server may be away so long */
+#define QUIET_MS (15 * 60 * G_GINT64_CONSTANT(1000))	/* a server may be away so long */
 #define REFUSED 500				/* reply codes from here on are about us */
 #define ALARM_HELD "queue-held"
 #define ALARM_SHUT "submission"

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -198,6 +199,19 @@ meta_get(struct store *store, const char *name, GError **error)
 	return unseal_value(store->columns_key, name, (struct id){ { 0 } },
 		sqlite3_column_blob(q.statement, 0), (gsize)sqlite3_column_bytes(q.statement, 0),
 			error);
+}
+
+guint64
+store_room(const struct store *store)
+{
+	const char *const paths[] = { store->database, store->spool };
+	guint64 room = G_MAXUINT64;
+	struct statvfs fs;
+
+	for (guint i = 0; i < G_N_ELEMENTS(paths); i++)
+		if (statvfs(paths[i], &fs) == 0)
+			room = MIN(room, (guint64)fs.f_bavail * fs.f_frsize);
+	return room;
 }
 
 enum outcome

@@ -97,6 +97,7 @@ enum outcome store_note_put(struct store *, const char *name, const char *text, 
 char *store_note(struct store *, const char *name);
 /* waits.c: the clock was set back: each next-try time by so much, too. */
 enum outcome store_put_back(struct store *, gint64 ms, GError **error);
+guint64 store_room(const struct store *);	/* bytes free for database and spool */
 /* Keyed digest for looking things up ("address", "message-id", "thread", "identity", "own"). */
 void store_digest(const struct store *, const char *purpose, const void *, gsize,
 	guint8 out[DIGEST_SIZE]);

@@ -222,10 +222,10 @@ class Site:
 	# -- hooks
 
 	def hooks(self, *lines):
-		"""Sets the hook file to these lines; the programs read it at each call."""
-		with open(self.path("hooks"), "r+") as file:
-			file.truncate(0)
-			file.write("".join(line + "\n" for line in lines))
+		"""Sets the hook file to these lines, at once; the programs read it at each call."""
+		text = "".join(line + "\n" for line in lines).encode()
+		fd = self.hooks_file.fileno()
+		os.pwrite(fd, text.ljust(os.fstat(fd).st_size, b"\n"), 0)
 
 	def hooks_left(self):
 		"""Lines that have not fired; one that has is blanked."""

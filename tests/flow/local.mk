@@ -58,6 +58,7 @@ hooked_ungcuuctl_SOURCES = $(ungcuuctl_SOURCES)
 hooked_ungcuuctl_CPPFLAGS = $(HOOKED_CPPFLAGS)
 hooked_ungcuuctl_LDADD = $(HOOKED_CTL_LIBS)
 
+flow_tests += tests/flow/alarm.py
 flow_tests += tests/flow/main.py tests/flow/threads.py tests/flow/clock.py tests/flow/hostile.py \
 	tests/flow/deaths.py tests/flow/faults.py tests/flow/canary.py tests/flow/service.py \
 	tests/flow/processes.py tests/flow/ledger.py tests/flow/again.py tests/flow/forged.py \
