@@ -303,6 +303,7 @@ frame_fault(struct peer *peer, struct frame *frame, gsize n, int flags)
 	if (verb->answers >= 0 && peer->due[verb->answers].from_other == 0)
 		return "answer nobody asked for";
 	gpointer copy = g_memdup2(peer->datagram->body, header->size);
+	wipe(peer->datagram->body, header->size);	/* it may be a secret */
 	frame->verb = header->verb;
 	frame->body = g_variant_ref_sink(g_variant_new_from_data(G_VARIANT_TYPE(verb->type), copy,
 		header->size, FALSE, g_free, copy));

@@ -71,7 +71,10 @@ char *print_value(const json_t *);
 
 /* ---- worker.c: jailed roles started for one call -------------------------------------- */
 
-struct helper { enum role role; pid_t pid; struct peer *peer; struct agent agent; char *runtime; };
+struct helper {
+	const struct ctl *ctl; enum role role; guint index;
+	pid_t pid; struct peer *peer; struct agent agent; char *runtime;
+};
 /* Started, in its jail, with its slice of the configuration; keys with an agent of its own. */
 enum outcome helper_start(const struct ctl *, enum role, guint index, struct helper *,
 	GError **error);

@@ -119,6 +119,7 @@ WORDS(death, DEATH, DEATH_LIST)
 	X(OFFERED,		       4, "offered keys")	/* taken of one mail */ \
 	X(OFFERED_SIZE,		   65536, "offered key")	/* bytes of one, decoded */ \
 	X(AUTOCRYPT,		   10240, "Autocrypt field")	/* bytes of one, read or written */ \
+	X(TOKEN,		    8192, "access token")	/* bytes */ \
 	X(DEATHS,		       2, "deaths")		/* counted deaths until held */ \
 	X(UNEXPLAINED,		       5, "unexplained ends")	/* until retried alone */ \
 	X(TURN,			      32, "turn")		/* events handled in one transaction */

@@ -91,12 +91,30 @@ static const struct {
 	{ "pop3", "user" }, { "smtp", "host" },
 };
 
+/* A login needs a user and one secret. */
+static void
+check_secret(struct checking *c, const char *group, const char *type)
+{
+	g_autofree char *user = g_strconcat(group, ".user", NULL);
+	g_autofree char *secret = g_strconcat(group, ".password_file", NULL);
+	g_autofree char *token = g_strconcat(group, ".token_command", NULL);
+	bool has_user = text(c, user) != NULL, has_secret = text(c, secret) != NULL;
+	bool has_token = options_count(c->options, "%s", token) > 0;
+
+	if (has_user && !has_secret && !has_token)
+		fault(c, secret, "is missing, user needs it, or token_command");
+	if (!has_user && has_token && g_strcmp0(type, "maildir") != 0)
+		fault(c, user, "is missing, token_command needs it");
+	if (has_token && g_strcmp0(type, "pop3") == 0)
+		fault(c, token, "not yet in this version: not with pop3");
+	if (has_secret && has_token)
+		fault(c, token, "is given beside password_file: only one of them");
+}
+
 static void
 check_server(struct checking *c, const char *group)
 {
 	const char *type = options_text(c->options, "%s.type", group);
-	g_autofree char *secret = g_strconcat(group, ".password_file", NULL);
-	g_autofree char *token = g_strconcat(group, ".token_command", NULL);
 
 	for (guint i = 0; i < G_N_ELEMENTS(needs); i++)
 		if (g_strcmp0(type, needs[i].type) == 0 &&
@@ -105,11 +123,7 @@ check_server(struct checking *c, const char *group)
 
 			fault(c, path, "is missing, type \"%s\" needs it", type);
 		}
-	if (options_text(c->options, "%s.user", group) != NULL && text(c, secret) == NULL)
-		fault(c, secret, "is missing, user needs it");
-	if (g_strcmp0(type, "maildir") != 0 &&
-	    options_count(c->options, "%s.token_command", group) > 0)
-		fault(c, token, "not yet in this version");
+	check_secret(c, group, type);
 }
 
 /* A Maildir++ folder is a directory named "." and its name. */

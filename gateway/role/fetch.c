@@ -6,7 +6,7 @@
  * Decides nothing: whatever fails is answered with an outcome and a reason.  Never sees the
  * store key, the database or a letter.
  */
-#include "role/role.h"
+#include "role/token.h"
 #include "transport/transport.h"
 
 #include <string.h>
@@ -356,11 +356,25 @@ static const struct { int verb; void (*serve)(struct peer *, struct frame *); } 
 };
 
 static void
-serve(struct peer *hub, struct frame *frame)
+serve_one(struct peer *hub, struct frame *frame)
 {
 	for (gsize i = 0; i < G_N_ELEMENTS(services); i++)
 		if (services[i].verb == frame->verb)
 			services[i].serve(hub, frame);
+}
+
+/* With what came while its login waited for a token. */
+static void
+serve(struct peer *hub, struct frame *frame)
+{
+	struct frame next;
+
+	token_serve_for(hub);
+	serve_one(hub, frame);
+	while (token_deferred(&next)) {
+		serve_one(hub, &next);
+		frame_clear(&next);
+	}
 }
 
 /* ---- start ---------------------------------------------------------------------------- */
@@ -407,6 +421,7 @@ configure(const struct options *options, GError **error)
 			.tls = text_of(options, "tls"), .ca_file = text_of(options, "ca_file"),
 			.tls_pin = text_of(options, "tls_pin"), .user = text_of(options, "user"),
 			.password = text_of(options, "password"),
+			.token = options_text(options, "mailboxes.0.password") ? NULL : token_get,
 		},
 		.folders = (const char *const *) watched(options),
 	};

@@ -130,6 +130,7 @@ slice_came(struct hub *hub, struct link *supervisor, struct frame *frame)
 	waiting_anew(hub);
 	intake_start(hub);
 	watch_start(hub);
+	token_forget(hub);
 	directory_start(hub);
 	job_keys_changed(hub);
 	hub_request(hub, supervisor, VERB_READY, g_variant_new("()"), NULL, 0, 0);
@@ -171,6 +172,7 @@ static const struct {
 	{ VERB_WAITED,     intake_waited },
 	{ VERB_ROOMED,     intake_roomed },
 	{ VERB_SENT,       outbox_sent },
+	{ VERB_WANT,       token_wanted },
 	{ VERB_CHECKED,    folders_ignored },
 	{ VERB_CONTROL,    control_request },
 	{ VERB_INGEST,     ingest_asked },

@@ -124,6 +124,7 @@ struct hub {
 	struct watch watch;
 	GArray *helpers;		/* struct helping: requests on their way; NULL: none yet */
 	guint next_helper;
+	GPtrArray *tokens;		/* struct token; NULL: none yet */
 	char *telling;			/* cause of the alarm whose command runs; or NULL */
 	gint64 appointed;		/* latest time an answer of this run is planned for, ms */
 };
@@ -312,6 +313,13 @@ void backup_start(struct hub *);		/* takes over the note beside the store */
 char *backup_made(struct hub *, const char *const *words, int *exit_code);
 /* Is the whole of this mail in a backup that was read back? */
 bool backup_covers(struct hub *, const struct mail *);
+
+/* ---- token.c: access tokens of fetch and submit -------------------------- */
+
+void token_wanted(struct hub *, struct link *, struct frame *);
+void token_forget(struct hub *);
+void token_accepted(struct hub *);		/* the submission server took a mail */
+char *token_cause(const char *mailbox);		/* of its alarm; NULL: submission.  g_free() */
 
 /* ---- watch.c: what the hub notices by itself, as alarms ------------------ */
 

@@ -19,7 +19,11 @@ gateway_role_librole_a_SOURCES = \
 	gateway/role/readings.c \
 	gateway/role/given.h gateway/role/given.c \
 	gateway/role/compile.c \
-	gateway/role/opening.c
+	gateway/role/opening.c \
+	gateway/role/token-text.c \
+	gateway/role/token-run.c \
+	gateway/role/token-ask.c \
+	gateway/role/token.h
 
 sbin_PROGRAMS += ungcuud
 ungcuud_SOURCES = \
@@ -57,6 +61,7 @@ ungcuu_hub_SOURCES = \
 	gateway/role/child.c \
 	gateway/role/ingest.c gateway/role/evidence.c \
 	gateway/role/helper.c \
+	gateway/role/token.c \
 	gateway/role/watch.c \
 	gateway/role/control.c
 ungcuu_hub_SOURCES += gateway/role/covered.c gateway/role/balance.c gateway/role/again.c gateway/role/digest.c \

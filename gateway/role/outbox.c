@@ -363,6 +363,8 @@ outbox_sent(struct hub *hub, struct link *link, struct frame *frame)
 		sent_later(hub, job->row, code, MIN(scope, SCOPE_UNTRIED), why);
 	} else if (!job->stale) {
 		waiting_open(hub);
+		if (outcome == DONE)
+			token_accepted(hub);
 		out_event(hub, job->row, outcome == DONE ? OUT_EVENT_ACCEPTED : OUT_EVENT_REFUSED,
 			outcome == DONE ? NULL : why);
 	}

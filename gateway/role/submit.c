@@ -5,7 +5,7 @@
  * a mail may leave (I5). Blocking, one mail at a time; no retries of its own: the outbox row
  * waits in the hub.
  */
-#include "role/role.h"
+#include "role/token.h"
 #include "transport/transport.h"
 
 #include <string.h>
@@ -74,12 +74,26 @@ serve_check(struct peer *hub, struct frame *frame)
 }
 
 static void
-serve(struct peer *hub, struct frame *frame)
+serve_one(struct peer *hub, struct frame *frame)
 {
 	if (frame->verb == VERB_SEND)
 		serve_send(hub, frame);
 	else if (frame->verb == VERB_CHECK)
 		serve_check(hub, frame);
+}
+
+/* With what came while its login waited for a token. */
+static void
+serve(struct peer *hub, struct frame *frame)
+{
+	struct frame next;
+
+	token_serve_for(hub);
+	serve_one(hub, frame);
+	while (token_deferred(&next)) {
+		serve_one(hub, &next);
+		frame_clear(&next);
+	}
 }
 
 static const char *
@@ -104,6 +118,7 @@ configure(const struct options *options, GError **error)
 			.tls_pin = text(options, "tls_pin"),
 			.user = text(options, "user"),
 			.password = text(options, "password"),
+			.token = options_text(options, "submission.password") ? NULL : token_get,
 		},
 	};
 	return true;

@@ -29,9 +29,14 @@ struct helper {
 	guint status;
 };
 
-static const struct { const char *name, *option; } helpers[] = {
-	{ "alarm", "alarm.command" },
-	{ "page",  "page.command" },
+static const struct {
+	const char *name, *option;
+	bool is_token;		/* standard output only; the argument says whose: not passed on */
+} helpers[] = {
+	{ "alarm",            "alarm.command",            false },
+	{ "page",             "page.command",             false },
+	{ "submission-token", "submission.token_command", true },
+	{ "mailbox-token",    "mailboxes",                true },
 };
 
 static void
@@ -46,6 +51,7 @@ helper_free(void *data)
 	}
 	if (helper->fd >= 0)
 		close(helper->fd);
+	wipe(helper->output->data, helper->output->len);
 	g_byte_array_unref(helper->output);
 	g_free(helper);
 }
@@ -68,6 +74,20 @@ helper_due(const struct helper *helper)
 	return helper->due;
 }
 
+/* What a helper printed may be a secret: no copy stays. */
+static void
+tell_hub(struct supervisor *sup, guint id, guint status, const char *text)
+{
+	GVariant *output = g_variant_ref_sink(g_variant_new_string(text));
+	GVariant *body = g_variant_ref_sink(g_variant_new("(uu@s)", id, status, output));
+
+	(void)peer_send(sup->hub->peer, VERB_HELPED, body, NULL, 0, NULL);
+	wipe((void *)g_variant_get_data(body), g_variant_get_size(body));
+	wipe((void *)g_variant_get_data(output), g_variant_get_size(output));
+	g_variant_unref(body);
+	g_variant_unref(output);
+}
+
 /* The output as text of at most 16 KB. */
 static void
 answer(struct supervisor *sup, guint id, guint status, const void *output, gsize size)
@@ -79,35 +99,54 @@ answer(struct supervisor *sup, guint id, guint status, const void *output, gsize
 		length--;
 	text[length] = '\0';
 	if (sup->hub->peer)
-		(void)peer_send(sup->hub->peer, VERB_HELPED,
-			g_variant_new("(uus)", id, status, text), NULL, 0, NULL);
+		tell_hub(sup, id, status, text);
+	wipe(text, strlen(text));
+}
+
+/* The setting with the words of the command; g_free(), or NULL: no such mailbox. */
+static char *
+option_of(const struct supervisor *sup, guint row, const char *mailbox)
+{
+	if (strcmp(helpers[row].option, "mailboxes") != 0)
+		return g_strdup(helpers[row].option);
+	for (guint i = 0; mailbox && i < options_count(sup->options, "mailboxes"); i++)
+		if (g_strcmp0(options_text(sup->options, "mailboxes.%u.name", i), mailbox) == 0)
+			return g_strdup_printf("mailboxes.%u.token_command", i);
+	return NULL;
 }
 
 static GPtrArray *
-words_of(struct supervisor *sup, const char *name, const char *const *arguments)
+words_of(const struct supervisor *sup, guint row, const char *const *arguments)
 {
 	GPtrArray *words = g_ptr_array_new();
+	g_autofree char *option = option_of(sup, row, arguments[0]);
 
-	for (guint i = 0; i < G_N_ELEMENTS(helpers); i++)
-		if (strcmp(helpers[i].name, name) == 0)
-			for (guint n = 0; n < options_count(sup->options, "%s", helpers[i].option);
-				n++)
-				g_ptr_array_add(words, (gpointer)options_text(sup->options, "%s.%u",
-					helpers[i].option, n));
-	if (words->len > 0)
+	for (guint n = 0; option && n < options_count(sup->options, "%s", option); n++)
+		g_ptr_array_add(words, (gpointer)options_text(sup->options, "%s.%u", option, n));
+	if (words->len > 0 && !helpers[row].is_token)
 		for (; *arguments; arguments++)
 			g_ptr_array_add(words, (gpointer)*arguments);
 	g_ptr_array_add(words, NULL);
 	return words;
 }
 
+static guint
+row_of(const char *name)
+{
+	guint row = 0;
+
+	while (row < G_N_ELEMENTS(helpers) && strcmp(helpers[row].name, name) != 0)
+		row++;
+	return row;
+}
+
 void
 helper_start(struct supervisor *sup, guint id, const char *name, const char *const *arguments)
 {
-	g_autoptr(GPtrArray) words = words_of(sup, name, arguments);
-	struct program program = { .path = words->pdata[0],
-		.argv = (const char *const *)words->pdata,
-		.errors_too = true };
+	guint row = row_of(name);
+	g_autoptr(GPtrArray) words = row < G_N_ELEMENTS(helpers) ? words_of(sup, row, arguments) :
+		NULL;
+	struct program program = { .path = words ? words->pdata[0] : NULL };
 	int ends[2];
 
 	if (!program.path) {
@@ -121,6 +160,8 @@ helper_start(struct supervisor *sup, guint id, const char *name, const char *con
 		return;
 	}
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);	/* ours only: the helper writes as it always does */
+	program.argv = (const char *const *)words->pdata;
+	program.errors_too = !helpers[row].is_token;
 	program.out = ends[1];
 	pid_t pid = program_start(&program);
 	close(ends[1]);

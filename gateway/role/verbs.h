@@ -87,6 +87,9 @@
 	/* outgoing id, envelope from, to; the finished mail / outcome, reply code, enum scope, why */ \
 	X(SEND,    "send",    HUB,             ROLE_SUBMIT, "(sss)",          2048, 1, -1) \
 	X(SENT,    "sent",    ROLE_SUBMIT,     HUB,         "(uuus)",         2048, 0, VERB_SEND) \
+	/* the last one was refused / outcome, why not; the access token (or an empty memfd) */ \
+	X(WANT,    "want",    ROLE_FETCH|ROLE_SUBMIT, HUB,   "(b)",             64, 0, -1) \
+	X(TOKEN,   "token",   HUB, ROLE_FETCH|ROLE_SUBMIT,   "(us)",          2048, 1, VERB_WANT) \
 	/* / lines "ok|warn|fail: what: fix" */ \
 	X(CHECK,   "check",   HUB,             ROLE_FETCH|ROLE_SUBMIT|ROLE_KEYS, "()",   64, 0, -1) \
 	X(CHECKED, "checked", ROLE_FETCH|ROLE_SUBMIT|ROLE_KEYS, HUB, "(as)",  65536, 0, VERB_CHECK) \

@@ -36,6 +36,7 @@ static void
 look_at_mailbox(struct hub *hub, struct intake *box)
 {
 	g_autofree char *cause = g_strconcat("mailbox:", box->name, NULL);
+	g_autofree char *token = token_cause(box->name);
 	gint64 patience = MAX(PATIENCE, POLLS * box->interval);
 	const char *why = box->row != NULL ? box->row->error : NULL;
 
@@ -51,8 +52,10 @@ look_at_mailbox(struct hub *hub, struct intake *box)
 	else if (box->unserved > 0 && hub->now - box->unserved > patience)
 		alarm_raise(hub, cause, "mailbox %s is not read: its process does not start",
 			box->name);
-	else if (box->row != NULL && why == NULL && box->row->last_good >= hub->watch.began)
+	else if (box->row != NULL && why == NULL && box->row->last_good >= hub->watch.began) {
 		alarm_clear(hub, cause);
+		alarm_clear(hub, token);
+	}
 }
 
 /* ---- the way out --------------------------------------------------------- */
@@ -138,8 +141,9 @@ forget_gone(struct hub *hub)
 	for (guint i = 0; i < rows->len; i++) {
 		const struct alarm *row = rows->pdata[i];
 
-		if (g_str_has_prefix(row->cause, "mailbox:") &&
-		    !is_configured(hub, row->cause + strlen("mailbox:")))
+		if ((g_str_has_prefix(row->cause, "mailbox:") ||
+		    g_str_has_prefix(row->cause, "token:")) &&
+		    !is_configured(hub, strchr(row->cause, ':') + 1))
 			alarm_clear(hub, row->cause);
 	}
 	hub->watch.started = true;

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#define PORT_TLS	993
+#define PORT_CLEAR	143
 #define PATIENCE	60		/* seconds for one command */
 #define PATIENCE_MOST	270		/* the hub gives up on fetch after 300 */
 #define SLOWEST		65536		/* bytes a second a long answer must bring */
@@ -24,6 +26,7 @@ struct imap {
 	struct stream *stream;
 	mailimap *session;
 	bool is_over;
+	const char *token;		/* of the settings; NULL: a password */
 	const char *login;		/* how it was made */
 	char *code, *words;		/* of the answer to a login */
 	guint64 modseq;			/* of the selected folder; 0: not told */
@@ -302,21 +305,67 @@ login_old(struct imap *imap, GError **error)
 	return said == MAILIMAP_NO_ERROR ? HEARD_OK : HEARD_NO;
 }
 
+/* Before it says no to a token, the server says why, and waits to be told to go on. */
+static enum heard
+login_token(struct imap *imap, const char *mechanism, char *code, const char *on)
+{
+	g_autofree char *text = NULL, *status = NULL;
+	enum heard heard = begin_authenticate(imap, mechanism, &text);
+
+	if (heard == HEARD_GO_ON)
+		heard = go_on(imap, code, &text);
+	secret_free(code);
+	if (heard == HEARD_GO_ON) {
+		status = sasl_token_status(text);
+		heard = go_on(imap, on, &text) == HEARD_NO ? HEARD_NO : HEARD_NOTHING;
+	}
+	if (heard == HEARD_NO && status && *status) {
+		g_autofree char *words = g_steal_pointer(&imap->words);
+
+		imap->words = g_strdup_printf("%s (%s)", words, status);
+	}
+	return heard;
+}
+
+static enum heard
+login_oauthbearer(struct imap *imap, GError **error)
+{
+	const struct server_settings *settings = imap->settings;
+	guint port = strcmp(settings->tls, "implicit") == 0 ? PORT_TLS : PORT_CLEAR;
+
+	(void) error;
+	return login_token(imap, "OAUTHBEARER", sasl_oauthbearer(settings->user, settings->host,
+		settings->port ? settings->port : port, imap->token), SASL_OAUTHBEARER_GO_ON);
+}
+
+static enum heard
+login_xoauth2(struct imap *imap, GError **error)
+{
+	(void) error;
+	return login_token(imap, "XOAUTH2", sasl_xoauth2(imap->settings->user, imap->token),
+		SASL_XOAUTH2_GO_ON);
+}
+
 static const struct {
 	const char *mechanism;	/* offered as AUTH=NAME; NULL: the command every server has */
-	bool tells;		/* the server gets to see the password */
+	bool by_token;
+	bool tells;		/* the server gets to see the password, or the token */
 	enum heard (*login)(struct imap *, GError **);
 } logins[] = {
 	/* best first */
-	{ "SCRAM-SHA-256", false, login_scram },
-	{ "PLAIN",         true,  login_plain },
-	{ "LOGIN",         true,  login_in_turn },
-	{ NULL,            true,  login_old },
+	{ "OAUTHBEARER",   true,  true,  login_oauthbearer },
+	{ "XOAUTH2",       true,  true,  login_xoauth2 },
+	{ "SCRAM-SHA-256", false, false, login_scram },
+	{ "PLAIN",         false, true,  login_plain },
+	{ "LOGIN",         false, true,  login_in_turn },
+	{ NULL,            false, true,  login_old },
 };
 
 static bool
 is_offered(const struct imap *imap, guint way)
 {
+	if (logins[way].by_token != (imap->token != NULL))
+		return false;
 	if (logins[way].mechanism)
 		return mailimap_has_authentication(imap->session, logins[way].mechanism);
 	return !imap_has(imap, "LOGINDISABLED");
@@ -357,6 +406,7 @@ log_in(struct imap *imap, bool *refused, GError **error)
 		}
 		if (heard != HEARD_NO)
 			return stream_failed(imap->stream, "login", error);
+		*refused = is_busy(imap->code) && imap->token;
 		if (is_busy(imap->code))
 			return fail(error, LATER, "login: %s", imap->words);
 		if (logins[i].tells)
@@ -364,9 +414,10 @@ log_in(struct imap *imap, bool *refused, GError **error)
 	}
 	*refused = was_offered;
 	if (!was_offered)
-		return fail(error, NEVER, "login: the server offers none of SCRAM-SHA-256, PLAIN, "
-			"LOGIN");
-	return fail(error, NEVER, "login refused: %s: correct user and password", imap->words);
+		return fail(error, NEVER, "login: the server offers none of %s", imap->token ?
+			"OAUTHBEARER, XOAUTH2" : "SCRAM-SHA-256, PLAIN, LOGIN");
+	return fail(error, NEVER, "login refused: %s: correct user and %s", imap->words,
+		imap->token ? "token_command" : "password");
 }
 
 /* ---- IDLE ---------------------------------------------------------------------------------- */
@@ -411,14 +462,18 @@ imap_idle(struct imap *imap, guint seconds, int fd, bool *news, GError **error)
 /* ---- opening ------------------------------------------------------------------------------- */
 
 static enum outcome
-check_login(const struct server_settings *settings, GError **error)
+check_login(const struct server_settings *settings, const char **token, GError **error)
 {
 	enum outcome how;
 
-	if (!settings->user || !settings->password)
+	*token = NULL;
+	if (!settings->user || (!settings->password && !settings->token))
 		return fail(error, NEVER, "an IMAP server needs user and password");
 	how = text_refuse("user", settings->user, error);
-	return how == DONE ? text_refuse("the password", settings->password, error) : how;
+	if (how != DONE || settings->password)
+		return how == DONE ? text_refuse("the password", settings->password, error) : how;
+	*token = settings->token(false, error);
+	return *token ? text_refuse("the token", *token, error) : LATER;
 }
 
 static enum outcome
@@ -479,16 +534,18 @@ imap_open(const struct server_settings *settings, struct imap **out, bool *login
 {
 	struct imap *imap;
 	struct stream *stream;
-	enum outcome how = check_login(settings, error);
+	const char *token;
+	enum outcome how = check_login(settings, &token, error);
 
 	*out = NULL;
 	*login_refused = false;
 	if (how == DONE)
-		how = stream_open(settings, 993, 143, &stream, error);
+		how = stream_open(settings, PORT_TLS, PORT_CLEAR, &stream, error);
 	if (how != DONE)
 		return how;
 	imap = g_new0(struct imap, 1);
 	imap->settings = settings;
+	imap->token = token;
 	imap->stream = stream;
 	imap->session = mailimap_new(0, NULL);
 	if (!imap->session)

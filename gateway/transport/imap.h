@@ -15,7 +15,8 @@
 struct imap;
 
 /* Connects, TLS, login, capabilities.  LATER: not reachable now, the server is busy; NEVER:
- * certificate, login or settings refused (*login_refused tells the second from the others). */
+ * certificate, login or settings refused (*login_refused tells the second from the others; with
+ * LATER: a login by token that the server cannot judge now, or does not want). */
 enum outcome imap_open(const struct server_settings *, struct imap **, bool *login_refused,
 	GError **error);
 void imap_close(struct imap *);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * sasl: what a client says in PLAIN, LOGIN and SCRAM-SHA-256, by GnuTLS's hashes.  Knows neither
- * IMAP nor SMTP, sends nothing.  Texts that hold a password, or what stands for one, are wiped
- * before they are freed.
+ * sasl: what a client says in PLAIN, LOGIN, SCRAM-SHA-256 (by GnuTLS's hashes), OAUTHBEARER and
+ * XOAUTH2.  Knows neither IMAP nor SMTP, sends nothing.  Texts that hold a password or a token, or
+ * what stands for one, are wiped before they are freed.
  */
 #include "transport/sasl.h"
 
@@ -15,6 +15,7 @@
 #define SALT_MAX	1024
 #define ROUNDS_LEAST	4096		/* RFC 7677 */
 #define ROUNDS_MOST	1000000		/* about a second */
+#define STATUS_MAX	32		/* letters of a status */
 
 struct scram {
 	char *password, *bare;		/* client-first-message-bare */
@@ -55,7 +56,7 @@ sasl_login(const char *text)
 	return g_base64_encode((const guchar *) text, strlen(text));
 }
 
-/* ---- SCRAM --------------------------------------------------------------------------------- */
+/* ---- names ---------------------------------------------------------------------------------- */
 
 /* RFC 5802 §5.1: two letters of a name have a meaning of their own in a message. */
 static char *
@@ -70,6 +71,53 @@ saslname(const char *user)
 			g_string_append_c(name, *p);
 	return g_string_free(name, FALSE);
 }
+
+/* ---- tokens -------------------------------------------------------------------------------- */
+
+static char *
+coded(char *message)
+{
+	char *code = g_base64_encode((const guchar *) message, strlen(message));
+
+	secret_free(message);
+	return code;
+}
+
+char *
+sasl_xoauth2(const char *user, const char *token)
+{
+	return coded(g_strdup_printf("user=%s\001auth=Bearer %s\001\001", user, token));
+}
+
+char *
+sasl_oauthbearer(const char *user, const char *host, guint port, const char *token)
+{
+	g_autofree char *name = saslname(user);
+
+	/* RFC 7628 §3.1; the name is a saslname of RFC 5801 */
+	return coded(g_strdup_printf("n,a=%s,\001host=%s\001port=%u\001auth=Bearer %s\001\001",
+		name, host, port, token));
+}
+
+char *
+sasl_token_status(const char *challenge)
+{
+	gsize size = 0, n;
+	g_autofree guchar *bytes = strlen(challenge) <= MESSAGE_MAX ?
+		g_base64_decode(challenge, &size) : NULL;
+	g_autofree char *text = g_strndup(bytes ? (const char *) bytes : "", size);
+	const char *at = strstr(text, "\"status\"");
+
+	if (!at)
+		return g_strdup("");
+	at += strlen("\"status\"");
+	at += strspn(at, " \t\r\n:\"");
+	for (n = 0; n < STATUS_MAX && (g_ascii_isalnum(at[n]) || at[n] == '_'); n++)
+		;
+	return g_strndup(at, n);
+}
+
+/* ---- SCRAM --------------------------------------------------------------------------------- */
 
 struct scram *
 scram_new_with(const char *user, const char *password, const char *nonce)

@@ -14,6 +14,15 @@
 char *sasl_plain(const char *user, const char *password);
 /* LOGIN, of old servers: each of the two answers.  secret_free(). */
 char *sasl_login(const char *text);
+/* RFC 7628: user, server and an access token.  secret_free(). */
+char *sasl_oauthbearer(const char *user, const char *host, guint port, const char *token);
+/* The older form of the same, as Google and Microsoft know it.  secret_free(). */
+char *sasl_xoauth2(const char *user, const char *token);
+/* A server that refuses a token says why before it says no, and waits for this. */
+#define SASL_OAUTHBEARER_GO_ON	"AQ=="
+#define SASL_XOAUTH2_GO_ON	""
+/* The status in what it says (base64 of JSON), or "" where there is none to be read.  g_free(). */
+char *sasl_token_status(const char *challenge);
 /* Wipes, then frees. */
 void secret_free(char *);
 

@@ -18,7 +18,7 @@ server_copy(const struct server_settings *server, struct server_settings *out)
 		.host = g_strdup(server->host), .port = server->port, .tls = g_strdup(server->tls),
 		.ca_file = g_strdup(server->ca_file), .tls_pin = g_strdup(server->tls_pin),
 		.user = g_strdup(server->user), .password = g_strdup(server->password),
-		.patience = server->patience,
+		.token = server->token, .patience = server->patience,
 	};
 }
 

@@ -264,6 +264,7 @@ session_say_text(struct session *session, const char *data, gsize size, GError *
 /* ---- EHLO ----------------------------------------------------------------------------------- */
 
 static const char *const mechanisms[SMTP_MECHANISMS] = {
+	[SMTP_OAUTHBEARER] = "OAUTHBEARER", [SMTP_XOAUTH2] = "XOAUTH2",
 	[SMTP_SCRAM_SHA_256] = "SCRAM-SHA-256", [SMTP_PLAIN] = "PLAIN", [SMTP_LOGIN] = "LOGIN",
 };
 static const struct { const char *word; int flag; } extensions[] = {
@@ -400,15 +401,64 @@ login_scram(struct session *session, GError **error)
 	return how;
 }
 
+/* Takes the code.  Before it says no to a token, the server says why (334), and waits to be told to
+ * go on. */
+static enum outcome
+login_token(struct session *session, const char *line, char *code, const char *on, GError **error)
+{
+	g_autofree char *status = NULL;
+	g_autoptr(GError) why = NULL;
+	enum outcome how = session_say(session, SMTP_AUTH, 334, line, &why);
+
+	if (how == DONE) {
+		how = say_secret(session, 235, "", code, &why);
+		if (how != DONE && session->code == 334) {
+			status = sasl_token_status(challenge_of(session));
+			g_clear_error(&why);
+			session->is_lost = false;
+			how = session_say(session, SMTP_AUTH, 235, on, &why);
+		}
+	} else {
+		secret_free(code);
+	}
+	/* Some servers call it a temporary failure that a token has expired. */
+	session->token_refused = how != DONE && session->code >= 400;
+	if (how != DONE)
+		fail(error, how, "%s%s%s%s", why->message, status && *status ? " (" : "",
+			status ? status : "", status && *status ? ")" : "");
+	return how;
+}
+
+static enum outcome
+login_oauthbearer(struct session *session, GError **error)
+{
+	const struct server_settings *settings = session->settings;
+	guint port = strcmp(settings->tls, "implicit") == 0 ? PORT_TLS : PORT_CLEAR;
+
+	return login_token(session, "AUTH OAUTHBEARER", sasl_oauthbearer(settings->user,
+		settings->host, settings->port ? settings->port : port, session->token),
+		SASL_OAUTHBEARER_GO_ON, error);
+}
+
+static enum outcome
+login_xoauth2(struct session *session, GError **error)
+{
+	return login_token(session, "AUTH XOAUTH2", sasl_xoauth2(session->settings->user,
+		session->token), SASL_XOAUTH2_GO_ON, error);
+}
+
 /* The best first; one only, so that nobody can talk us down to a worse one by refusing. */
 static const struct {
 	enum smtp_mechanism mechanism;
-	bool tells_password;
+	bool by_token;
+	bool tells_password;		/* or the token */
 	enum outcome (*run)(struct session *, GError **);
 } logins[] = {
-	{ SMTP_SCRAM_SHA_256, false, login_scram },
-	{ SMTP_PLAIN,         true,  login_plain },
-	{ SMTP_LOGIN,         true,  login_login },
+	{ SMTP_OAUTHBEARER,   true,  true,  login_oauthbearer },
+	{ SMTP_XOAUTH2,       true,  true,  login_xoauth2 },
+	{ SMTP_SCRAM_SHA_256, false, false, login_scram },
+	{ SMTP_PLAIN,         false, true,  login_plain },
+	{ SMTP_LOGIN,         false, true,  login_login },
 };
 
 enum outcome
@@ -416,18 +466,20 @@ session_login(struct session *session, GError **error)
 {
 	if (!session->settings->user)
 		return DONE;
-	if (!session->settings->password)
+	if (!session->settings->password && !session->token)
 		return fail(error, LATER, "login: there is no password");
 	for (guint i = 0; i < G_N_ELEMENTS(logins); i++) {
-		if (!session->offers[logins[i].mechanism])
+		if (!session->offers[logins[i].mechanism] ||
+		    logins[i].by_token != (session->token != NULL))
 			continue;
 		if (logins[i].tells_password && !stream_is_tls(session->stream))
 			continue;
 		session->login = mechanisms[logins[i].mechanism];
 		return logins[i].run(session, error);
 	}
-	return fail(error, LATER, "login: the server offers none of SCRAM-SHA-256, PLAIN, LOGIN%s",
-		stream_is_tls(session->stream) ? "" : " that keeps the password from being read");
+	return fail(error, LATER, "login: the server offers none of %s%s", session->token ?
+		"OAUTHBEARER, XOAUTH2" : "SCRAM-SHA-256, PLAIN, LOGIN",
+		stream_is_tls(session->stream) ? "" : " that keeps the secret from being read");
 }
 
 /* ---- the connection ---------------------------------------------------------------------- */
@@ -458,12 +510,43 @@ start_tls(struct session *session, GError **error)
 	return how == DONE ? hello(session, error) : how;
 }
 
+/* CR and LF would be commands of somebody else's. */
+static enum outcome
+check_texts(struct session *session, GError **error)
+{
+	const struct server_settings *settings = session->settings;
+	enum outcome how = text_refuse("user", settings->user, error);
+
+	if (how == DONE)
+		how = text_refuse("the password", settings->password, error);
+	return how == DONE ? text_refuse("the token", session->token, error) : how;
+}
+
+/* Before the connection: it is not to wait for that. */
+static enum outcome
+prepare_login(struct session *session, GError **error)
+{
+	const struct server_settings *settings = session->settings;
+	bool was_refused = session->token_refused;
+
+	session->token = NULL;
+	session->token_refused = false;
+	if (settings->user && !settings->password && settings->token) {
+		session->token = settings->token(was_refused, error);
+		if (!session->token)
+			return LATER;
+	}
+	return check_texts(session, error);
+}
+
 enum outcome
 session_reach(struct session *session, GError **error)
 {
-	enum outcome how = stream_open(session->settings, PORT_TLS, PORT_CLEAR, &session->stream,
-		error);
+	enum outcome how = prepare_login(session, error);
 
+	if (how == DONE)
+		how = stream_open(session->settings, PORT_TLS, PORT_CLEAR, &session->stream,
+			error);
 	if (how != DONE)
 		return how;
 	session->smtp = mailsmtp_new(0, NULL);

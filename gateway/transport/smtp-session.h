@@ -12,7 +12,8 @@
 
 enum smtp_stage { SMTP_GREETING, SMTP_EHLO, SMTP_TLS, SMTP_AUTH, SMTP_RESET, SMTP_SENDER,
 	SMTP_RECIPIENT, SMTP_DATA, SMTP_TEXT };
-enum smtp_mechanism { SMTP_SCRAM_SHA_256, SMTP_PLAIN, SMTP_LOGIN, SMTP_MECHANISMS };
+enum smtp_mechanism { SMTP_OAUTHBEARER, SMTP_XOAUTH2,
+	SMTP_SCRAM_SHA_256, SMTP_PLAIN, SMTP_LOGIN, SMTP_MECHANISMS };
 
 struct session {
 	const struct server_settings *settings;
@@ -20,6 +21,8 @@ struct session {
 	mailsmtp *smtp;
 	bool offers[SMTP_MECHANISMS];
 	const char *login;		/* the mechanism used; NULL */
+	const char *token;		/* for the login; NULL: a password */
+	bool token_refused;		/* by the last login */
 	guint64 size;			/* the server's SIZE; 0: none said */
 	guint code;			/* of the last reply; 0: none */
 	enum scope scope;		/* of the last failure */
@@ -30,7 +33,7 @@ struct session {
 
 /* Connects, up to a server that is proven and has said what it can. */
 enum outcome session_reach(struct session *, GError **error);
-/* DONE also where no user is configured.  Never a password without TLS. */
+/* DONE also where no user is configured.  Never a password or a token without TLS. */
 enum outcome session_login(struct session *, GError **error);
 /* Says QUIT if it still can; for a new session_reach(). */
 void session_drop(struct session *);

@@ -52,17 +52,32 @@ is_usable(struct smtp *smtp)
 }
 
 static enum outcome
-get_ready(struct smtp *smtp, GError **error)
+connect_anew(struct smtp *smtp, GError **error)
 {
 	enum outcome how;
 
-	if (is_usable(smtp))
-		return DONE;
 	session_drop(&smtp->session);
 	smtp->mails = 0;
 	smtp->session.code = 0;
 	how = session_reach(&smtp->session, error);
 	return how == DONE ? session_login(&smtp->session, error) : how;
+}
+
+/* A token that was refused may have expired: another one is tried, once. */
+static enum outcome
+get_ready(struct smtp *smtp, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	enum outcome how;
+
+	if (is_usable(smtp))
+		return DONE;
+	how = connect_anew(smtp, &why);
+	if (how != DONE && smtp->session.token_refused)
+		return connect_anew(smtp, error);
+	if (why)
+		g_propagate_error(error, g_steal_pointer(&why));
+	return how;
 }
 
 struct smtp *

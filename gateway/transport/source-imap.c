@@ -12,6 +12,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#define EXPIRED_WAIT	300	/* seconds between tokens fetched for a temporary failure */
 #define UID_TEXT_MAX	21	/* "4294967295.4294967295" */
 
 /* ---- uids ---------------------------------------------------------------------------------- */
@@ -52,6 +53,41 @@ drop(struct account *account)
 	g_hash_table_remove_all(account->ahead);
 }
 
+/* Some servers call it a temporary failure that a token has expired.  Others mean it: then it is
+ * not fetched again for each poll. */
+static bool
+may_have_expired(enum outcome how)
+{
+	static gint64 tried = G_MININT64;
+	gint64 now = g_get_monotonic_time();
+
+	if (how == LATER && tried > now - (gint64) EXPIRED_WAIT * G_USEC_PER_SEC)
+		return false;
+	if (how == LATER)
+		tried = now;
+	return true;
+}
+
+/* A token that was refused may have expired: another one is tried, once. */
+static enum outcome
+open_session(struct account *account, bool *was_refused, GError **error)
+{
+	const struct server_settings *server = &account->server;
+	g_autoptr(GError) why = NULL;
+	enum outcome how = imap_open(server, &account->imap, was_refused, &why);
+
+	if (*was_refused && server->token && may_have_expired(how)) {
+		*was_refused = false;
+		g_clear_error(&why);
+		how = server->token(true, &why) ?
+			imap_open(server, &account->imap, was_refused, &why) : LATER;
+	}
+	*was_refused &= how == NEVER;
+	if (why)
+		g_propagate_error(error, g_steal_pointer(&why));
+	return how;
+}
+
 /* Logged in, as far as we know. */
 enum outcome
 account_connect(struct account *account, GError **error)
@@ -65,7 +101,7 @@ account_connect(struct account *account, GError **error)
 	drop(account);
 	if (server_is_refused(&account->server, error))
 		return NEVER;
-	how = imap_open(&account->server, &account->imap, &was_refused, &why);
+	how = open_session(account, &was_refused, &why);
 	if (how == DONE) {
 		how = imap_make(account->imap, account->done_folder, &why);
 		if (how == DONE)

@@ -11,11 +11,16 @@
 
 /* ---- stream.c: a server, for both directions ------------------------------------------------ */
 
+/* Instead of a password: an access token.  was_refused: that of the last call is worth nothing.  Borrowed until the
+ * next call; NULL: there is none now, LATER with why. */
+typedef const char *server_token(bool was_refused, GError **error);
 /* port 0: the protocol's own.  tls: "implicit", "starttls", "none-loopback-only".  ca_file NULL: the system's
  * CAs.  tls_pin "sha256/BASE64" of the key (SPKI): replaces chain and name.  user NULL: no login.
+ * token: NULL where there is a password.
  * patience: seconds one command may take (a mail gets more by its size); 0: 60. */
 struct server_settings {
-	const char *host; guint port; const char *tls, *ca_file, *tls_pin, *user, *password; guint patience;
+	const char *host; guint port; const char *tls, *ca_file, *tls_pin, *user, *password; server_token *token;
+	guint patience;
 };
 
 /* ---- source.c: one mailbox: source-maildir.c, source-imap.c, source-pop3.c ------------------ */

@@ -58,7 +58,6 @@ hooked_ungcuuctl_SOURCES = $(ungcuuctl_SOURCES)
 hooked_ungcuuctl_CPPFLAGS = $(HOOKED_CPPFLAGS)
 hooked_ungcuuctl_LDADD = $(HOOKED_CTL_LIBS)
 
-flow_tests += tests/flow/alarm.py
 flow_tests += tests/flow/main.py tests/flow/threads.py tests/flow/clock.py tests/flow/hostile.py \
 	tests/flow/deaths.py tests/flow/faults.py tests/flow/canary.py tests/flow/service.py \
 	tests/flow/processes.py tests/flow/ledger.py tests/flow/again.py tests/flow/forged.py \
@@ -72,6 +71,7 @@ flow_tests += tests/flow/hosted.py tests/flow/outage.py tests/flow/queue.py test
 flow_tests += tests/flow/starved.py tests/flow/points.py
 flow_tests += tests/flow/backup.py tests/flow/ledger2.py tests/flow/digest.py tests/flow/replay.py tests/flow/retention.py
 flow_tests += tests/flow/pop3.py tests/flow/pop3-kill.py
+flow_tests += tests/flow/alarm.py tests/flow/token.py
 EXTRA_DIST += $(flow_tests) tests/flow/flow.py tests/flow/servers.py tests/flow/people.py tests/flow/packets.py \
 	tests/flow/realsite.py tests/flow/popsite.py tests/flow/mailset.py tests/flow/hosting.py \
 	tests/corpus/protected/make-protected.py

@@ -12,7 +12,9 @@ import ctypes
 import datetime
 import grp
 import hashlib
+import http.server
 import imaplib
+import json
 import os
 import pwd
 import re
@@ -23,7 +25,9 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
+import urllib.parse
 
 import flow
 
@@ -159,6 +163,32 @@ DOVECOT_QUOTA = {
 	"2.4": "mail_plugins {{\n  quota = yes\n}}\nprotocol imap {{\n  mail_plugins {{\n    imap_quota = yes\n  }}\n}}\n"
 		'quota "User quota" {{\n  driver = count\n  storage_size = {quota}\n}}\n',
 }
+# Logins by token, which "introspection" (Tokens below) judges.
+OAUTH_2_3 = """
+passdb {{
+  driver = oauth2
+  mechanisms = oauthbearer xoauth2
+  args = {folder}/oauth2.conf
+}}
+"""
+OAUTH_2_3_FILE = """
+introspection_mode = get
+introspection_url = http://127.0.0.1:{tokens}/?token=
+force_introspection = yes
+username_attribute = email
+active_attribute = active
+active_value = true
+"""
+OAUTH_2_4 = """
+oauth2 {{
+  introspection_mode = get
+  introspection_url = http://127.0.0.1:{tokens}/?token=
+  force_introspection = yes
+  username_attribute = email
+  active_attribute = active
+  active_value = true
+}}
+"""
 DOVECOT_LOCAL = {
 	"2.3": "local {address} {{\n  ssl_cert = <{tls}/{name}.pem\n  ssl_key = <{tls}/{name}.key\n}}\n",
 	"2.4": "local {address} {{\n  ssl_server_cert_file = {tls}/{name}.pem\n"
@@ -171,7 +201,7 @@ log_path = {folder}/dovecot.log
 listen = {addresses}
 protocols = {protocols}
 ssl = required
-auth_mechanisms = plain login scram-sha-256
+auth_mechanisms = {mechanisms}
 auth_failure_delay = 0 secs
 auth_verbose = yes
 login_greeting = example mail
@@ -300,12 +330,44 @@ POSTFIX_PORTS = {
 running = []
 
 
+class Tokens(http.server.ThreadingHTTPServer):
+	"""Says whose a token is, on loopback: {token: user}; the others are nobody's."""
+
+	daemon_threads = True
+
+	def __init__(self):
+		super().__init__(("127.0.0.1", 0), TokenAnswer)
+		self.port, self.valid, self.asked = self.server_address[1], {}, []
+		self.unauthorized = False	# 401 for a bad token, which Dovecot 2.3 calls a temporary failure
+		threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class TokenAnswer(http.server.BaseHTTPRequestHandler):
+	protocol_version = "HTTP/1.1"
+
+	def do_GET(self):
+		token = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query).get("token", [""])[0]
+		user = self.server.valid.get(token)
+		self.server.asked.append((token, user))
+		body = json.dumps({"email": user or USER, "active": "true" if user else "false"}).encode()
+		self.send_response(200 if user or not self.server.unauthorized else 401)
+		self.send_header("Content-Type", "application/json")
+		self.send_header("Content-Length", str(len(body)))
+		self.end_headers()
+		self.wfile.write(body)
+
+	def log_message(self, *words):
+		pass
+
+
 class Servers:
 	"""imaps_port, imap_port (STARTTLS), with pop3 pop3s_port, pop3_port (STLS), submissions_port, submission_port
 	(STARTTLS), strict_port, plain_port; ca_file; hosts: address by name of CERTIFICATES.  aliases: user by further
-	address.  quota: of each mailbox, as "1M".  Without Postfix the four last ports are None, why_no_postfix says why."""
+	address.  quota: of each mailbox, as "1M".  tokens: a Tokens, which judges logins by token.  Without
+	Postfix the four last ports are None, why_no_postfix says why."""
 
-	def __init__(self, folder=None, users=(USER,), postfix=True, aliases=None, quota=None, pop3=False):
+	def __init__(self, folder=None, users=(USER,), postfix=True, aliases=None, quota=None, pop3=False,
+			tokens=None):
 		missing = [name for name, path in (("dovecot", DOVECOT), ("openssl", OPENSSL)) if not path]
 		if missing:
 			raise RuntimeError(f"missing: {' '.join(missing)}; ./test.sh installs them")
@@ -326,7 +388,7 @@ class Servers:
 		self.pop3 = pop3
 		for name, port in zip(POSTFIX_PORTS, others):
 			setattr(self, f"{name}_port", None if self.why_no_postfix else port)
-		self.passwords, self.aliases = {}, aliases or {}
+		self.passwords, self.aliases, self.tokens = {}, aliases or {}, tokens
 		os.makedirs(self.path("mail"), mode=0o700)
 		os.chown(self.path("mail"), self.owner.pw_uid, self.owner.pw_gid)
 		self.write_dovecot()
@@ -346,17 +408,22 @@ class Servers:
 
 	# -- configuration
 
-	def write_dovecot(self):
+	def write_dovecot(self, token_mechanisms="oauthbearer xoauth2"):
 		said = subprocess.run([DOVECOT, "--version"], capture_output=True, text=True).stdout
 		number = tuple(int(part) for part in re.findall(r"\d+", said)[:2])
 		line = "2.4" if number >= (2, 4) else "2.3"
-		names = {"folder": self.folder, "tls": self.path("tls"), "imap": self.imap_port, "imaps": self.imaps_port,
+		mechanisms = "plain login scram-sha-256 " + (token_mechanisms if self.tokens else "")
+		names = {"mechanisms": mechanisms, "tokens": self.tokens.port if self.tokens else 0,
+			"folder": self.folder, "tls": self.path("tls"), "imap": self.imap_port, "imaps": self.imaps_port,
 			"addresses": ", ".join(self.hosts.values()), "user": self.owner.pw_name,
 			"group": grp.getgrgid(self.owner.pw_gid).gr_name,
 			"mailboxes": "\n  ".join(f"mailbox {name} {{\n    auto = create\n  }}" for name in MAILBOXES)}
 		names["protocols"] = "imap lmtp pop3" if self.pop3 else "imap lmtp"
 		text = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n" if line == "2.4" else ""
 		text += DOVECOT_BOTH.format(**names) + (DOVECOT_2_4 if line == "2.4" else DOVECOT_2_3).format(**names)
+		if self.tokens:
+			text += (OAUTH_2_4 if line == "2.4" else OAUTH_2_3).format(**names)
+			self.write("oauth2.conf", OAUTH_2_3_FILE.format(**names))
 		if not self.root:
 			text += DOVECOT_ROOTLESS.format(**names)
 		if self.quota:

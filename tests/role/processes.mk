@@ -1,5 +1,7 @@
 check_PROGRAMS += tests/role/test-roles tests/role/test-spawn tests/role/test-worker tests/role/test-program \
-	tests/role/test-agent tests/role/test-helper tests/role/test-keys
+	tests/role/test-agent tests/role/test-helper tests/role/test-keys tests/role/test-token
+tests_role_test_token_SOURCES = tests/role/test-token.c
+tests_role_test_token_LDADD = $(ROLE_LIBS)
 tests_role_test_roles_SOURCES = tests/role/test-roles.c
 tests_role_test_roles_LDADD = $(ROLE_LIBS)
 tests_role_test_spawn_SOURCES = tests/role/test-spawn.c
@@ -21,5 +23,5 @@ check_PROGRAMS += tests/role/thief
 tests_role_thief_SOURCES = tests/role/thief.c
 tests_role_thief_LDADD = $(KEYS_LIBS)
 unit_tests += tests/role/test-roles tests/role/test-spawn tests/role/test-worker tests/role/test-program \
-	tests/role/test-agent tests/role/test-helper
+	tests/role/test-agent tests/role/test-helper tests/role/test-token
 build_tests += tests/role/test-keys

@@ -62,7 +62,10 @@ test_answers(void)
 		g_assert_cmpint(request->answers, ==, -1);
 		g_assert_cmpuint(verb->from, ==, request->to);
 		g_assert_cmpuint(verb->to, ==, request->from);
-		g_assert_cmpuint(verb->n_fds, ==, 0); /* results go into what the request brought */
+		/* Results go into what the request brought; only the hub, whom workers trust, hands
+		 * out something of its own. */
+		if (verb->from != ROLE_HUB)
+			g_assert_cmpuint(verb->n_fds, ==, 0);
 	}
 }
 

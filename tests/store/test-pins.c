@@ -345,7 +345,7 @@ schema_of(struct scratch *s)
 }
 
 /* What migration 1 alone made, as released: a mail in it, and no pins. */
-static const char without_pins[] = "DROP TABLE pin; DROP INDEX mail_sealed;"
+static const char without_pins[] = "DROP TABLE pin; DROP TABLE alarm; DROP INDEX mail_sealed;"
 	" DROP INDEX mail_outstayed;"
 	" DROP INDEX outgoing_to; DROP INDEX outgoing_domain; DROP INDEX outgoing_passed;"
 	" DROP INDEX outgoing_capped; DROP INDEX mail_first; DROP INDEX ticket_open_drill;"

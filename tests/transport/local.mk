@@ -9,12 +9,14 @@ tests_transport_test_delivery_LDADD = $(TRANSPORT_LIBS)
 # Starts ungcuu-fetch and ungcuu-submit of this build.
 tests_transport_test_workers_SOURCES = tests/transport/test-workers.c tests/transport/tree.h
 tests_transport_test_workers_LDADD = $(ROLE_LIBS)
-check_PROGRAMS += tests/transport/test-sasl tests/transport/test-imap-name
+check_PROGRAMS += tests/transport/test-sasl tests/transport/test-imap-name tests/transport/test-strings
+tests_transport_test_strings_SOURCES = tests/transport/test-strings.c
+tests_transport_test_strings_LDADD = $(TRANSPORT_LIBS)
 tests_transport_test_sasl_SOURCES = tests/transport/test-sasl.c
 tests_transport_test_sasl_LDADD = $(TRANSPORT_LIBS)
 tests_transport_test_imap_name_SOURCES = tests/transport/test-imap-name.c
 tests_transport_test_imap_name_LDADD = $(TRANSPORT_LIBS)
-unit_tests += tests/transport/test-sasl tests/transport/test-imap-name
+unit_tests += tests/transport/test-sasl tests/transport/test-imap-name tests/transport/test-strings
 # The verbs of a mailbox for the scripts below, which start the servers.
 check_PROGRAMS += tests/transport/imap-driver
 tests_transport_imap_driver_SOURCES = tests/transport/imap-driver.c

@@ -38,6 +38,57 @@ test_plain(void)
 	secret_free(NULL);
 }
 
+static void
+test_tokens(void)
+{
+	/* RFC 7628 §4.1, but for the port and the order of what is free there */
+	static const char bearer[] = "n,a=user@example.com,\001host=server.example.com\001port=143"
+		"\001auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\001\001";
+	static const char old[] = "user=someuser@example.com\001auth=Bearer ya29.vF9\001\001";
+	char *one = sasl_oauthbearer("user@example.com", "server.example.com", 143,
+		"vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==");
+	char *two = sasl_xoauth2("someuser@example.com", "ya29.vF9");
+	char *three = sasl_oauthbearer("a=b,c", "h", 1, "t");
+	g_autofree char *said_one = plain(one), *said_two = plain(two), *said_three = plain(three);
+	gsize size;
+	g_autofree guchar *go_on = g_base64_decode(SASL_OAUTHBEARER_GO_ON, &size);
+
+	g_assert_cmpstr(said_one, ==, bearer);
+	g_assert_cmpstr(said_two, ==, old);
+	g_assert_cmpstr(said_three, ==,
+		"n,a=a=3Db=2Cc,\001host=h\001port=1\001auth=Bearer t\001\001");
+	g_assert_cmpmem(go_on, size, "\001", 1);
+	secret_free(one);
+	secret_free(two);
+	secret_free(three);
+}
+
+/* What a server says before it refuses a token, and the status in it. */
+static void
+test_status(void)
+{
+	static const struct { const char *said, *status; } rows[] = {
+		{ "{\"status\":\"400\",\"schemes\":\"Bearer\",\"scope\":\"x\"}", "400" },
+		{ "{ \"schemes\" : \"x\", \"status\" : 401 }", "401" },
+		{ "{\"status\":\"invalid_token\"}", "invalid_token" },
+		{ "{\"status\":\"a b\\r\\nA1 LOGOUT\"}", "a" },
+		{ "{\"status\":\"\r\n\"}", "" },
+		{ "{\"status\"", "" },
+		{ "status", "" },
+		{ "", "" },
+	};
+	g_autofree char *huge = g_strnfill(1000000, 'A');
+	g_autofree char *none = sasl_token_status(huge), *odd = sasl_token_status("%%%");
+
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *code = coded(rows[i].said), *status = sasl_token_status(code);
+
+		g_assert_cmpstr(status, ==, rows[i].status);
+	}
+	g_assert_cmpstr(none, ==, "");
+	g_assert_cmpstr(odd, ==, "");
+}
+
 /* RFC 7677 §3 */
 #define NONCE	"rOprNGfwEbeRWgbNEkqO"
 #define FIRST	"r=" NONCE "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
@@ -139,6 +190,8 @@ main(int argc, char **argv)
 	log_open("test", LOG_TO_STDERR, 0);
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/sasl/plain", test_plain);
+	g_test_add_func("/sasl/tokens", test_tokens);
+	g_test_add_func("/sasl/status", test_status);
 	g_test_add_func("/sasl/scram/example", test_example);
 	g_test_add_func("/sasl/scram/names", test_names);
 	g_test_add_func("/sasl/scram/bad-challenges", test_bad_challenges);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * token.h: private to fetch and submit: access tokens instead of passwords.  token-ask.c asks the
+ * hub while a login waits, and keeps the requests that come meanwhile.
+ */
+#ifndef UNGCUU_ROLE_TOKEN_H
+#define UNGCUU_ROLE_TOKEN_H
+
+#include "role/role.h"
+
+/* The settings' server_token: asks the hub where there is none, or where the last was refused. */
+const char *token_get(bool was_refused, GError **error);
+/* Before each frame is served. */
+void token_serve_for(struct peer *hub);
+/* A request that came while a token was waited for, oldest first; false: none. */
+bool token_deferred(struct frame *out);
+
+#endif
