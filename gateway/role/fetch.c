@@ -358,6 +358,8 @@ static const struct { int verb; void (*serve)(struct peer *, struct frame *); } 
 static void
 serve_one(struct peer *hub, struct frame *frame)
 {
+	/* WAIT ends when the next request comes: that must not be taken away meanwhile. */
+	token_serve_for(frame->verb == VERB_WAIT ? NULL : hub);
 	for (gsize i = 0; i < G_N_ELEMENTS(services); i++)
 		if (services[i].verb == frame->verb)
 			services[i].serve(hub, frame);
@@ -369,7 +371,6 @@ serve(struct peer *hub, struct frame *frame)
 {
 	struct frame next;
 
-	token_serve_for(hub);
 	serve_one(hub, frame);
 	while (token_deferred(&next)) {
 		serve_one(hub, &next);

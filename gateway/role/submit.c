@@ -76,6 +76,7 @@ serve_check(struct peer *hub, struct frame *frame)
 static void
 serve_one(struct peer *hub, struct frame *frame)
 {
+	token_serve_for(hub);
 	if (frame->verb == VERB_SEND)
 		serve_send(hub, frame);
 	else if (frame->verb == VERB_CHECK)
@@ -88,7 +89,6 @@ serve(struct peer *hub, struct frame *frame)
 {
 	struct frame next;
 
-	token_serve_for(hub);
 	serve_one(hub, frame);
 	while (token_deferred(&next)) {
 		serve_one(hub, &next);

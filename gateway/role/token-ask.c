@@ -12,7 +12,7 @@
 
 #define DEFERRED_MAX	64	/* the hub has far fewer requests on their way */
 
-static struct peer *asked;	/* the hub */
+static struct peer *asked;	/* the hub; NULL: not now */
 static char *token;		/* the last one, until it is refused */
 static GQueue deferred = G_QUEUE_INIT;
 
@@ -90,6 +90,10 @@ ask(bool was_refused, GError **error)
 const char *
 token_get(bool was_refused, GError **error)
 {
+	if (asked == NULL && (was_refused || token == NULL)) {
+		fail(error, LATER, "a login needs another access token");
+		return NULL;
+	}
 	if (was_refused)
 		token_drop();
 	if (token == NULL && ask(was_refused, error) != DONE)

@@ -10,7 +10,7 @@
 
 /* The settings' server_token: asks the hub where there is none, or where the last was refused. */
 const char *token_get(bool was_refused, GError **error);
-/* Before each frame is served. */
+/* Before each frame is served.  NULL: this one must not ask, since nothing may wait behind it. */
 void token_serve_for(struct peer *hub);
 /* A request that came while a token was waited for, oldest first; false: none. */
 bool token_deferred(struct frame *out);

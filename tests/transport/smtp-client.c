@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * What smtp.py and smtp-servers.py drive: arguments "direct" or "submit", then KEY=VALUE of a
- * submission server.  Lines on stdin, an answer for each on stdout: "send NAME FROM TO FILE",
+ * submission server ("tokens": access tokens, "direct" alone).
+ * Lines on stdin, an answer for each on stdout: "send NAME FROM TO FILE",
  * separated by tabs ("-" is the null sender; TO with C escapes), gives "OUTCOME CODE WHY";
  * "check" gives its lines and a dot.  "direct" calls gateway/transport/smtp.c with the patience
  * asked for; "submit" asks ungcuu-submit, jailed.
@@ -29,6 +30,18 @@ text_of(const char *name)
 	return options_text(options, "submission.%s", name);
 }
 
+static char **tokens;	/* of tokens=FIRST,SECOND: the next one when one was refused */
+static guint token_at;
+
+static const char *
+get_token(bool was_refused, GError **error)
+{
+	token_at += was_refused && tokens[token_at];
+	if (!tokens[token_at])
+		fail(error, LATER, "no more tokens");
+	return tokens[token_at];
+}
+
 static void
 start_direct(void)
 {
@@ -37,6 +50,7 @@ start_direct(void)
 		.port = (guint) options_int(options, "submission.port"),
 		.ca_file = text_of("ca_file"), .tls_pin = text_of("tls_pin"),
 		.user = text_of("user"), .password = text_of("password"),
+		.token = tokens ? get_token : NULL,
 	};
 	smtp = smtp_new(&server, patience);
 }
@@ -147,6 +161,8 @@ main(int argc, char **argv)
 
 		if (strcmp(pair[0], "patience") == 0)
 			patience = (guint) g_ascii_strtoull(pair[1], NULL, 10);
+		else if (strcmp(pair[0], "tokens") == 0)
+			tokens = g_strsplit(pair[1], ",", -1);
 		else
 			options_set(options, name, pair[1]);
 	}
@@ -165,5 +181,6 @@ main(int argc, char **argv)
 	}
 	end();
 	options_free(options);
+	g_strfreev(tokens);
 	return 0;
 }

@@ -396,6 +396,44 @@ def test_size():
 	expect("SIZE 0 is no limit", try_one({"EHLO": b"250-fake\r\n250 SIZE 0"})[0][0], "done", 250)
 
 
+def test_tokens():
+	bad = b"334 " + base64.b64encode(b'{"status":"401","schemes":"Bearer","scope":"x"}')
+	# mechanisms offered, the one used, what it says, how it is told to go on after a refusal
+	ways = (("PLAIN XOAUTH2 OAUTHBEARER", "OAUTHBEARER", "n,a={user},\1host={host}\1port={port}\1auth=Bearer {token}\1\1", "AQ=="),
+		("LOGIN XOAUTH2", "XOAUTH2", "user={user}\1auth=Bearer {token}\1\1", ""))
+	for offer, mechanism, words, go_on in ways:
+		hello = {"EHLO": f"250-fake\r\n250 AUTH {offer}".encode(), "AUTH": b"334 "}
+		way = {"user": USER, "tokens": "first,second"}
+		answers, fake = try_one(hello, "implicit", **way)
+		expect(f"{mechanism}: a token", answers[0], "done", 250)
+		says = [words.format(user=USER, host="127.0.0.1", port=fake.port, token="first")]
+		same((fake.commands[1], base64.b64decode(fake.commands[2]).decode()), (f"AUTH {mechanism}", says[0]), f"{mechanism}: its words")
+		answers, fake = try_one({**hello, "ANSWER": [bad, b"535 5.7.8 no"]}, "implicit", **way)
+		expect(f"{mechanism}: one that has expired, then another", answers[0], "done", 250)
+		says = [words.format(user=USER, host="127.0.0.1", port=fake.port, token=token) for token in ("first", "second")]
+		told = [line for line in fake.commands if line.split(" ")[0] not in ("EHLO", "QUIT")]
+		same(told[1:4], [base64.b64encode(says[0].encode()).decode(), go_on, f"AUTH {mechanism}"], f"{mechanism}: the server may say why")
+		same((base64.b64decode(told[4]).decode(), len(fake.connections)), (says[1], 2), f"{mechanism}: the other one, over a new connection")
+		answers, fake = try_one({**hello, "ANSWER": [bad, b"535 5.7.8 no"] * 9}, "implicit", mails=3, **way)
+		expect(f"{mechanism}: both refused", answers[0], "later", 535, r"\(401\)")
+		same(sum(line.startswith("AUTH") for line in fake.commands), 2, f"{mechanism}: two logins, whatever waits")
+		ok("first" not in fake.client_log and base64.b64encode(says[0].encode()).decode() not in fake.client_log,
+			f"{mechanism}: no token in the log", fake.client_log)
+		answers, fake = try_one({**hello, "ANSWER": [b"454 4.7.0 later"]}, "implicit", **way)
+		expect(f"{mechanism}: a temporary failure may be an expired token, too", answers[0], "done", 250)
+		answers, fake = try_one(hello, **way)
+		expect(f"{mechanism}: without TLS", answers[0], "later", 250, "none of OAUTHBEARER, XOAUTH2 that keeps")
+		same(fake.verbs(), ["EHLO", "QUIT"], f"{mechanism}: without TLS no word of it")
+		for name, end in (("an endless challenge", forever(b"334 AAAA")), ("a hang-up", hang_up), ("another code", b"250 what")):
+			answers, fake = try_one({**hello, "ANSWER": [end]}, "implicit", patience=5, **way)
+			ok(answers[0][0] == "later" and "MAIL" not in fake.verbs(), f"{mechanism}: {name}: nothing is sent there", answers)
+	answers, fake = try_one({"EHLO": b"250-fake\r\n250 AUTH PLAIN LOGIN"}, "implicit", user=USER, tokens="first")
+	expect("a server that takes no tokens", answers[0], "later", 250, "none of OAUTHBEARER, XOAUTH2")
+	same(fake.verbs(), ["EHLO", "QUIT"], "gets none as a password")
+	answers, fake = try_one({"EHLO": b"250-fake\r\n250 AUTH XOAUTH2"}, "implicit", user=USER, tokens="fi\rrst")
+	ok(answers[0][0] == "later" and "control" in answers[0][2] and not fake.connections, "a token of two lines: not even a connection", answers)
+
+
 def test_login():
 	way = {"user": USER, "password": PASSWORD}
 	answers, fake = try_one({}, "implicit", **way)
