@@ -69,11 +69,7 @@ enum outcome spawn_role(const struct spawn_settings *, enum role, guint index, c
  * helpers); -1: the starting one, also where we are not root.  NEVER: no such user. */
 enum outcome role_user(const struct options *, enum role, gint64 *uid, gint64 *gid, GError **error);
 
-/* ---- token-text.c, token-run.c: access tokens ----------------------------------------------------------- */
-
-/* The first line of what a token_command printed, trimmed; NULL: LATER.  Wipe it before g_free(). */
-char *token_of_output(const char *output, GError **error);
-/* Runs the command of a mailbox (ROLE_FETCH) or of submission, as the supervisor would, and waits for it. */
+/* token-run.c: runs the token_command of a mailbox (ROLE_FETCH) or of submission, waits for it; NULL: LATER, NEVER. */
 char *token_run(const struct options *, enum role, guint index, GError **error);
 
 /* ---- death.c -------------------------------------------------------------------------------------- */

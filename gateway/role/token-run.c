@@ -4,7 +4,7 @@
  * (`ungcuuctl check`): the words of the configuration, no shell, the helpers' uid and deadline.
  */
 #include "role/program.h"
-#include "role/role.h"
+#include "role/token.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * token-text: what a token_command printed, as an access token: its first line, and nothing that
  * could be taken for a second word or line of a protocol.
  */
-#include "role/role.h"
+#include "role/token.h"
 
 #include <string.h>
 

@@ -6,6 +6,7 @@
  * worker sees one.  Never logs what was printed.
  */
 #include "role/hub.h"
+#include "role/token.h"
 
 #include <string.h>
 #include <syslog.h>

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "role/role.h"
+#include "role/token.h"
 
 static const struct { const char *output, *token, *why; } rows[] = {
 	{ "ya29.a0-_~+/=\n", "ya29.a0-_~+/=", NULL },
