@@ -43,7 +43,7 @@ test_capture(void)
 		{ { "/no/such/program", NULL }, 10000, 100, NEVER, NULL },
 		{ { "/bin/echo", "0123456789", NULL }, 10000, 5, NEVER, NULL },
 		{ { "/usr/bin/yes", NULL }, 10000, 100000, NEVER, NULL },
-		{ { "/bin/sleep", "1000", NULL }, 1, 100, NEVER, NULL },
+		{ { "/bin/sleep", "1000", NULL }, 1, 100, LATER, NULL },
 	};
 
 	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
