@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 noinst_LIBRARIES += gateway/store/libstore.a
 gateway_store_libstore_a_SOURCES = \
-	gateway/store/store.h gateway/store/certificates.h gateway/store/internal.h \
+	gateway/store/store.h gateway/store/certificates.h gateway/store/journal.h gateway/store/internal.h \
 	gateway/store/store.c gateway/store/key.c gateway/store/schema.c gateway/store/query.c \
 	gateway/store/column.c gateway/store/blob.c gateway/store/mailboxes.c gateway/store/mails.c \
 	gateway/store/letters.c gateway/store/tickets.c gateway/store/threads.c \

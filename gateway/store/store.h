@@ -219,19 +219,6 @@ guint64 outgoing_count(struct store *, enum out_state);
 guint64 outgoing_sent_since(struct store *, gint64 from, gint64 now);	/* ms */
 gint64 outgoing_oldest(struct store *);			/* created of the oldest not final; -1 */
 
-/* ---- journal.c: rows chained by HMAC over digests of payloads kept apart -------------- */
-
-/* why: one line a person reads, or NULL; sealed. */
-enum outcome journal_add(struct store *, gint64 at, struct id ticket, struct id mail, const char *event,
-	const char *why, GError **error);
-/* Of a ticket and its mails, or of one mail, in order. */
-GPtrArray *journal_of(struct store *, struct id ticket_or_mail);
-struct journal_check { gint64 rows; char *head; bool ok; gint64 first_bad; char *what; };
-gint64 journal_latest(struct store *);		/* time of the last row, ms; 0: there is none */
-char *journal_head(struct store *, gint64 *rows);	/* mac of the last row, hex; g_free() */
-void journal_verify(struct store *, struct journal_check *);	/* g_free(head), g_free(what) */
-enum outcome journal_erase_payload(struct store *, gint64 seq, GError **error);
-
 /* ---- alarms.c: what the administrator must be told beside the mail ---------------------- */
 
 struct alarm {
@@ -249,6 +236,7 @@ GPtrArray *alarm_list(struct store *);				/* those not cleared, oldest first */
 struct alarm *alarm_next(struct store *);			/* the one whose command is due first; NULL */
 
 #include "store/backup.h"	/* the rest of what this folder shows */
-#include "store/certificates.h"
+#include "store/certificates.h"	/* the rest of what this folder shows */
+#include "store/journal.h"
 
 #endif

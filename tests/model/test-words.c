@@ -58,7 +58,8 @@ static const struct {
 	    "rejected duplicate transferred reopened" },
 	{ "party_kind", party_kind_text, party_kind_from_word, party_kind_count,
 	    "responder agency isp authority" },
-	{ "death", death_text, death_from_word, death_count, "orderly counted unexplained starved" },
+	{ "death", death_text, death_from_word, death_count,
+	    "orderly counted unexplained starved" },
 };
 
 static void
