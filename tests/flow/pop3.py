@@ -104,6 +104,7 @@ def check_keep():
 	same((site.once(), len(acks(site)), site.lying()), (0, 4, 5), "stored, answered, nothing removed")
 	site.hooks(f"clock=+{29 * DAY}")
 	site.post(report(5))
+	ok(wait_until(lambda: site.lying() == 6), "one more lies there")
 	same((site.once(), len(acks(site)), site.lying()), (0, 5, 6), "29 days later: nothing removed")
 	site.hooks(f"clock=+{31 * DAY}")
 	same((site.once(), site.lying()), (0, 6), "31 days later, but there is no backup: nothing removed")

@@ -13,9 +13,9 @@ from realsite import Between, RealSite, log_since, needs_root
 from servers import PASSWORD, Servers
 
 needs_root()
-HOTLINE, GONER, OLD, TWO = "ungcuu@example.vn", "di-ve@example.vn", "cu@example.vn", "hai@example.vn"
+HOTLINE, GONER, OLD, TWO, OUT = "ungcuu@example.vn", "di-ve@example.vn", "cu@example.vn", "hai@example.vn", "ra@example.vn"
 REPORTERS = [f"n{n}@reporter.example" for n in range(20)]
-world = Servers(users=(HOTLINE, GONER, OLD, TWO, *REPORTERS))
+world = Servers(users=(HOTLINE, GONER, OLD, TWO, OUT, *REPORTERS))
 
 
 def report(n):
@@ -86,7 +86,7 @@ def check_way_in():
 
 
 def check_way_out():
-	site = RealSite(world, hooked=True)	# the clock is turned on where an answer waits
+	site = RealSite(world, user=OUT, hooked=True)	# the clock is turned on where an answer waits
 	names = []
 	for n, (name, way, why) in enumerate(refusals("out"), 1):
 		begin, site.log = len(world.logs("postfix.log")), ""
