@@ -49,6 +49,7 @@ balance_begin(struct hub *hub, struct intake *box)
 
 	box->sweeps = due && box->done_folder != NULL && !box->is_drop;
 	box->strays = 0;
+	keep_stop(box);
 }
 
 /* ---- one mail of the done folder ----------------------------------------- */
@@ -80,11 +81,15 @@ balance_listed(struct hub *hub, struct intake *box, const char *uid, gint64 arri
 	struct wanted *wanted)
 {
 	g_autofree char *copy = copy_name(box, uid);
+	struct id id;
 	void *stray;
 
-	if (mail_by_done(hub->store, box->name, box->identity, uid, NULL))
+	if (mail_by_done(hub->store, box->name, box->identity, uid, &id)) {
+		keep_listed(hub, box, id, uid);
 		return false;
+	}
 	if (mail_known(hub->store, box->name, box->identity, uid, &wanted->known)) {
+		keep_listed(hub, box, wanted->known, uid);
 		wanted->adopts = is_adopted(box, arrived) && is_left(hub, wanted->known);
 		wanted->swept = true;
 		return wanted->adopts;
@@ -176,7 +181,7 @@ balance_note(struct hub *hub, const struct intake *box)
 void
 balance_end(struct hub *hub, struct intake *box)
 {
-	g_autofree char *cause = g_strconcat("ledger-unbalanced ", box->name, NULL);
+	g_autofree char *cause = g_strconcat("ledger-unbalanced:", box->name, NULL);
 	struct ledger ledger = { 0 };
 	guint missing;
 
@@ -192,6 +197,7 @@ balance_end(struct hub *hub, struct intake *box)
 			box->name, box->strays, missing);
 	else
 		alarm_clear(hub, cause);
+	keep_balanced(box, box->strays + missing == 0);
 	if (box->restores)
 		swept(hub, box);
 	balance_note(hub, box);

@@ -150,15 +150,6 @@ check_drop(struct checking *c, guint index)
 }
 
 static void
-check_keep(struct checking *c, guint index)
-{
-	g_autofree char *path = g_strdup_printf("mailboxes.%u.done_keep", index);
-
-	if (options_int(c->options, "%s", path) >= 0)
-		fault(c, path, "not yet in this version: only \"forever\", but for pop3");
-}
-
-static void
 check_folders(struct checking *c, guint index)
 {
 	bool is_maildir = g_strcmp0(options_text(c->options, "mailboxes.%u.type", index),
@@ -212,8 +203,6 @@ check_mailboxes(struct checking *c)
 		bool is_drop = g_strcmp0(options_text(c->options, "%s.type", group), "pop3") == 0;
 
 		check_server(c, group);
-		if (!is_drop)
-			check_keep(c, i);
 		(is_drop ? check_drop : check_folders)(c, i);
 		check_unique(c, names, name, text(c, name));
 		if (g_strcmp0(text(c, name), INGEST_MAILBOX) == 0)

@@ -15,10 +15,9 @@
 #define LOOKED_AT 500			/* rows, for those that may be removed */
 
 void
-drop_read(struct hub *hub, struct intake *box)
+drop_read(struct intake *box)
 {
 	box->is_drop = strcmp(box->type, "pop3") == 0;
-	box->keep = options_int(hub->options, "mailboxes.%u.done_keep", box->index);
 }
 
 /* ---- listing ------------------------------------------------------------- */
@@ -98,18 +97,6 @@ intake_dated(struct hub *hub, struct link *link, struct frame *frame)
 
 /* ---- the end of a poll --------------------------------------------------- */
 
-/* The one gate before a server copy is removed: ours is whole, was decided on, and is in a backup.
- * Of a mail too large for that we have the header alone. */
-static bool
-may_remove(struct hub *hub, const struct mail *mail)
-{
-	bool is_final = mail->state == MAIL_DECIDED || mail->state == MAIL_HELD;
-	bool is_whole = mail->kind != KIND_OVERSIZE;
-
-	return is_final && is_whole && !mail->moved && blob_exists(hub->store, mail->blob) &&
-		backup_covers(hub, mail);
-}
-
 static GVariant *
 to_remove(struct hub *hub, struct intake *box)
 {
@@ -124,7 +111,7 @@ to_remove(struct hub *hub, struct intake *box)
 		const struct mail *mail = mails->pdata[i];
 		g_autofree char *uid = settle_name(mail->uid);
 
-		if (!may_remove(hub, mail))
+		if (mail->moved || !keep_is_over(hub, box, mail))
 			continue;
 		g_variant_builder_add(&uids, "s", uid);
 		g_array_append_val(box->settling, mail->id);

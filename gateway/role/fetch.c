@@ -283,6 +283,30 @@ settle(const char *folder, enum target target, const char **uids, GVariantBuilde
 }
 
 static void
+serve_remove(struct peer *hub, struct frame *frame)
+{
+	const char *folder;
+	g_autofree const char **uids = NULL;
+	g_autoptr(GPtrArray) out = NULL;
+	g_autoptr(GError) error = NULL;
+	GVariantBuilder items;
+	enum outcome how = open_mailbox(&error);
+
+	g_variant_get(frame->body, "(&s^a&s)", &folder, &uids);
+	g_variant_builder_init(&items, G_VARIANT_TYPE("a(su)"));
+	if (how == DONE)
+		how = source_remove_many(mailbox, folder, uids, &out, &error);
+	for (guint i = 0; how == DONE && i < out->len; i++)
+		g_variant_builder_add(&items, "(su)", uids[i],
+			(guint32) ((const struct settled *) out->pdata[i])->how);
+
+	g_autofree char *why = reason(error);
+
+	answer(hub, VERB_REMOVED, g_variant_new("(us@a(su))", (guint32) how, why,
+		g_variant_builder_end(&items)));
+}
+
+static void
 serve_settle(struct peer *hub, struct frame *frame)
 {
 	const char *folder;
@@ -349,6 +373,7 @@ static const struct { int verb; void (*serve)(struct peer *, struct frame *); } 
 	{ VERB_DATE,    serve_date },
 	{ VERB_TAKE,    serve_take },
 	{ VERB_SETTLE,  serve_settle },
+	{ VERB_REMOVE,  serve_remove },
 	{ VERB_ROOM,    serve_room },
 	{ VERB_WAIT,    serve_wait },
 	{ VERB_FOLDERS, serve_folders },

@@ -171,6 +171,7 @@ static const struct {
 	{ VERB_READINGS,   directory_read },
 	{ VERB_WAITED,     intake_waited },
 	{ VERB_ROOMED,     intake_roomed },
+	{ VERB_REMOVED,    intake_removed },
 	{ VERB_SENT,       outbox_sent },
 	{ VERB_WANT,       token_wanted },
 	{ VERB_CHECKED,    folders_ignored },

@@ -197,6 +197,7 @@ void intake_listed(struct hub *, struct link *, struct frame *);
 void intake_dated(struct hub *, struct link *, struct frame *);
 void intake_taken(struct hub *, struct link *, struct frame *);
 void intake_roomed(struct hub *, struct link *, struct frame *);
+void intake_removed(struct hub *, struct link *, struct frame *);
 void intake_waited(struct hub *, struct link *, struct frame *);
 void intake_settled(struct hub *, struct link *, struct frame *);
 void intake_gone(struct hub *, guint index, const char *cause);

@@ -37,6 +37,7 @@ intake_free(void *data)
 	g_ptr_array_unref(box->folders);
 	g_ptr_array_unref(box->cursors);
 	g_array_unref(box->settling);
+	g_ptr_array_unref(box->outworn);
 	mailbox_free(box->row);
 	balance_clear(box);
 	g_free(box->name);
@@ -68,7 +69,8 @@ intake_new(struct hub *hub, guint index)
 	box->cursors = g_ptr_array_new_with_free_func(g_free);
 	g_ptr_array_set_size(box->cursors, (gint)box->folders->len);
 	box->row = mailbox_get(hub->store, box->name);
-	drop_read(hub, box);
+	keep_read(hub, box);
+	drop_read(box);
 	intake_adopt_read(hub, box);
 	balance_read(hub, box);
 	return box;
@@ -458,6 +460,7 @@ step_idle(struct hub *hub, struct intake *box, struct link *link)
 	if (!hub->stopping && box->next_poll <= hub->ticks && !(hub->once && box->polls > 0))
 		poll_begin(hub, box, link);
 	else if (box->polls > 0) {
+		keep_ask(hub, box, link);
 		room_ask(hub, box, link);
 		idle_ask(hub, box, link);
 	}
@@ -522,6 +525,7 @@ intake_gone(struct hub *hub, guint index, const char *cause)
 	if (box == NULL)
 		return;
 	box->waiting = false;
+	keep_stop(box);
 	if (box->phase != PHASE_IDLE)
 		intake_failed(hub, box, cause);
 	else if (hub->once && box->polls++ == 0)
@@ -559,7 +563,7 @@ intake_busy(struct hub *hub)
 	for (guint i = 0; i < hub->boxes->len; i++) {
 		const struct intake *box = hub->boxes->pdata[i];
 
-		if (box->phase != PHASE_IDLE ||
+		if (box->phase != PHASE_IDLE || keep_is_busy(box) ||
 		    (hub->once && !hub->stopping && box->polls == 0))
 			return true;
 	}

@@ -56,6 +56,9 @@ struct intake {
 	guint moved;			/* of this poll's last SETTLE */
 	bool is_drop;			/* POP3: mail stays there until done_keep is over */
 	gint64 keep;			/* done_keep, ms; -1: for ever */
+	GPtrArray *outworn;		/* keep.c: copies that may go; `removing`: asked for */
+	guint removing;
+	bool may_remove;
 	guint polls;
 	struct mailbox *row;
 
@@ -99,7 +102,7 @@ char *settle_name(const char *uid);	/* at the server; g_free() */
 
 /* drop.c: a POP3 maildrop */
 
-void drop_read(struct hub *, struct intake *);	/* its settings */
+void drop_read(struct intake *);	/* its settings */
 /* Has this mail, or one taken in later under the same uid, its row, and lies where it is to lie? */
 bool drop_rests(struct hub *, const struct intake *, const char *uid);
 /* The first page of a list, before anything is done with it; body: of LISTED. */
@@ -109,6 +112,17 @@ void drop_ask_date(struct hub *, struct intake *, struct link *, struct wanted *
 /* The end of each poll: removes what was kept long enough, ends the session. */
 void drop_end(struct hub *, struct intake *, struct link *);
 void drop_ended(struct hub *, struct intake *, struct frame *);
+
+/* ---- keep.c: done_keep -------------------------------------------------------- */
+
+void keep_read(struct hub *, struct intake *);
+bool keep_is_over(struct hub *, const struct intake *, const struct mail *);
+/* A copy of this mail lies in the done folder. */
+void keep_listed(struct hub *, struct intake *, struct id, const char *uid);
+void keep_balanced(struct intake *, bool is_balanced);
+void keep_ask(struct hub *, struct intake *, struct link *);
+bool keep_is_busy(const struct intake *);
+void keep_stop(struct intake *);
 
 /* ---- again.c: names in use before -------------------------------------------- */
 

@@ -45,7 +45,7 @@ ungcuu_hub_SOURCES = \
 	gateway/role/intake.c \
 	gateway/role/settle.c \
 	gateway/role/drop.c \
-	gateway/role/adopt.c gateway/role/idle.c gateway/role/oversize.c gateway/role/room.c \
+	gateway/role/adopt.c gateway/role/idle.c gateway/role/oversize.c gateway/role/room.c gateway/role/keep.c \
 	gateway/role/job.c \
 	gateway/role/fair.c \
 	gateway/role/decide.c \

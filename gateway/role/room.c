@@ -9,6 +9,7 @@
 
 #define ROOM_MS		3600000
 #define ROOM_ANSWER_MS	600000
+#define ALARMING	85	/* per cent */
 
 /* From how many per cent on, and how loud. */
 static const struct { guint percent; int priority; } marks[] = {
@@ -24,10 +25,11 @@ room_ask(struct hub *hub, struct intake *box, struct link *link)
 	hub_request(hub, link, VERB_ROOM, g_variant_new("()"), NULL, 0, ROOM_ANSWER_MS);
 }
 
-/* Said when a mark is passed, not at each look. */
+/* Said when a mark is passed, not at each look; from the second one on as an alarm, too. */
 static void
-tell(struct intake *box, guint percent)
+tell(struct hub *hub, struct intake *box, guint percent)
 {
+	g_autofree char *cause = g_strconcat("mailbox-full:", box->name, NULL);
 	guint mark = 0;
 
 	while (mark < G_N_ELEMENTS(marks) && percent < marks[mark].percent)
@@ -35,6 +37,12 @@ tell(struct intake *box, guint percent)
 	if (mark < G_N_ELEMENTS(marks) && marks[mark].percent > box->room_told)
 		log_event(marks[mark].priority, "mailbox-full", "mailbox=%s percent=%u", box->name,
 			percent);
+	if (percent >= ALARMING)
+		alarm_raise(hub, cause, "mailbox %s is more than %u%% full: when it is, mail to "
+			"it is refused", box->name, percent >= marks[0].percent ? marks[0].percent :
+			ALARMING);
+	else
+		alarm_clear(hub, cause);
 	box->room_told = mark < G_N_ELEMENTS(marks) ? marks[mark].percent : 0;
 }
 
@@ -63,5 +71,5 @@ intake_roomed(struct hub *hub, struct link *link, struct frame *frame)
 		used, limit, hub->now);
 	hub_must(store_note_put(hub->store, name, text, &error), &error, "note");
 	if (limit > 0)
-		tell(box, (guint)MIN((double)used / (double)limit * 100, 1000));
+		tell(hub, box, (guint)MIN((double)used / (double)limit * 100, 1000));
 }

@@ -46,6 +46,9 @@
 	 * identity and uid of the copy there, or "" "")] */ \
 	X(SETTLE,  "settle",  HUB,             ROLE_FETCH,  "(sbas)",         65536, 0, -1) \
 	X(SETTLED, "settled", ROLE_FETCH,      HUB,         "(usa(susss))",  65536, 0, VERB_SETTLE) \
+	/* done folder, [uid], to be removed for good / outcome of the whole, why, [(uid, outcome)] */ \
+	X(REMOVE,  "remove",  HUB,             ROLE_FETCH,  "(sas)",         65536, 0, -1) \
+	X(REMOVED, "removed", ROLE_FETCH,      HUB,         "(usa(su))",     65536, 0, VERB_REMOVE) \
 	/* / outcome, why, bytes used, bytes there may be or 0 */ \
 	X(ROOM,    "room",    HUB,             ROLE_FETCH,  "()",               64, 0, -1) \
 	X(ROOMED,  "roomed",  ROLE_FETCH,      HUB,         "(ustt)",         2048, 0, VERB_ROOM) \

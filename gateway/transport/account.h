@@ -72,6 +72,9 @@ enum outcome imap_source_settle(void *box, const char *folder, enum target,
 enum outcome account_items(struct account *, guint32 first, guint32 last, GArray *out,
 	GError **error);
 
+enum outcome imap_source_remove(void *box, const char *folder, const char *const *uids,
+	GPtrArray *out, GError **error);
+
 /* imap-room.c */
 enum outcome imap_source_room(void *box, struct room *, GError **error);
 

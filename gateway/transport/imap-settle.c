@@ -19,6 +19,7 @@
 struct moving { const char *text; guint32 uid; guint at; bool is_there; };
 
 struct chunk {
+	enum outcome (*work)(struct chunk *, GError **);
 	struct account *account;
 	const char *folder, *target;	/* from, to */
 	GArray *mails;		/* struct moving, by uid */
@@ -217,10 +218,10 @@ to_done_again(struct chunk *chunk, const struct way *way, GError **error)
 }
 
 static enum outcome
-remove_copied(struct chunk *chunk, GError **error)
+expunge(struct chunk *chunk, enum which which, GError **error)
 {
 	struct imap *imap = chunk->account->imap;
-	struct mailimap_set *set = set_of(chunk, COPIED);
+	struct mailimap_set *set = set_of(chunk, which);
 	struct mailimap_flag_list *flags = mailimap_flag_list_new_empty();
 	struct mailimap_store_att_flags *store;
 	enum outcome how;
@@ -233,10 +234,10 @@ remove_copied(struct chunk *chunk, GError **error)
 		return DONE;
 	}
 	how = imap_end(imap, mailimap_uid_store(imap_begin(imap, 0), set, store),
-		"marking what was copied", error);
+		"marking what is to be removed", error);
 	if (how == DONE)
 		how = imap_end(imap, mailimap_uid_expunge(imap_begin(imap,
-			chunk->mails->len * ANSWER_BYTES), set), "removing what was copied", error);
+			chunk->mails->len * ANSWER_BYTES), set), "removing what was marked", error);
 	mailimap_store_att_flags_free(store);
 	mailimap_set_free(set);
 	return how;
@@ -310,7 +311,7 @@ move_chunk(struct chunk *chunk, GError **error)
 	} else if (tells_copies) {
 		how = to_done_again(chunk, &by_copy, error);
 		if (how == DONE)
-			how = remove_copied(chunk, error);
+			how = expunge(chunk, COPIED, error);
 	} else {
 		return fail(error, NEVER, "the server has neither MOVE nor UIDPLUS: mails cannot "
 			"be moved without touching others");
@@ -333,6 +334,38 @@ stay(struct chunk *chunk, GError **error)
 		chunk->out->pdata[nth(chunk, i)->at] = nth(chunk, i)->is_there ?
 			settled_new(DONE, NULL, NULL, NULL) :
 			settled_new(NEVER, "gone", NULL, NULL);
+	return how;
+}
+
+/* By UID EXPUNGE alone: a plain one would take along what a person marked. */
+static enum outcome
+remove_chunk(struct chunk *chunk, GError **error)
+{
+	struct imap *imap = chunk->account->imap;
+	enum outcome how;
+
+	if (imap_is_read_only(imap) || !imap_has(imap, "UIDPLUS"))
+		return fail(error, NEVER, "mails cannot be removed from %s: it is read-only, or "
+			"the server has no UIDPLUS", chunk->folder);
+	how = look_again(chunk, error);
+	for (guint i = 0; i < chunk->mails->len && how == DONE; i++) {
+		struct moving *mail = nth(chunk, i);
+
+		if (!mail->is_there)
+			chunk->out->pdata[mail->at] = settled_new(NEVER, "gone", NULL, NULL);
+		mail->is_there = false;
+	}
+	if (how == DONE)
+		how = expunge(chunk, ALL, error);
+	if (how == DONE)
+		how = look_again(chunk, error);
+	for (guint i = 0; i < chunk->mails->len && how == DONE; i++) {
+		const struct moving *mail = nth(chunk, i);
+
+		if (!chunk->out->pdata[mail->at])
+			chunk->out->pdata[mail->at] = settled_new(mail->is_there ? LATER : DONE,
+				mail->is_there ? "still there" : NULL, NULL, NULL);
+	}
 	return how;
 }
 
@@ -363,8 +396,7 @@ flush(struct chunk *chunk, GError **error)
 
 	g_array_sort(chunk->mails, by_uid);
 	if (chunk->mails->len > 0)
-		how = strcmp(chunk->folder, chunk->target) == 0 ?
-			stay(chunk, error) : move_chunk(chunk, error);
+		how = chunk->work(chunk, error);
 	g_array_set_size(chunk->mails, 0);
 	return how;
 }
@@ -390,6 +422,17 @@ settle_all(struct chunk *chunk, bool there, const char *const *uids, GError **er
 	return how == DONE ? flush(chunk, error) : how;
 }
 
+static enum outcome
+work_all(struct chunk *chunk, bool there, const char *const *uids, GError **error)
+{
+	enum outcome how;
+
+	chunk->mails = g_array_new(FALSE, TRUE, sizeof(struct moving));
+	how = settle_all(chunk, there, uids, error);
+	g_array_unref(chunk->mails);
+	return how;
+}
+
 enum outcome
 imap_source_settle(void *box, const char *folder, enum target target, const char *const *uids,
 	GPtrArray *out, GError **error)
@@ -408,8 +451,18 @@ imap_source_settle(void *box, const char *folder, enum target target, const char
 		how = imap_make(account->imap, chunk.target, error);
 	if (how != DONE)
 		return how;
-	chunk.mails = g_array_new(FALSE, TRUE, sizeof(struct moving));
-	how = settle_all(&chunk, there, uids, error);
-	g_array_unref(chunk.mails);
-	return how;
+	chunk.work = strcmp(folder, chunk.target) == 0 ? stay : move_chunk;
+	return work_all(&chunk, there, uids, error);
+}
+
+enum outcome
+imap_source_remove(void *box, const char *folder, const char *const *uids, GPtrArray *out,
+	GError **error)
+{
+	struct chunk chunk = { .account = box, .folder = folder, .out = out, .work = remove_chunk };
+	bool there;
+
+	if (account_enter(box, folder, &there, error) != DONE)
+		return only_later(error);
+	return work_all(&chunk, there, uids, error);
 }

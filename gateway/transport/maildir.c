@@ -327,6 +327,24 @@ folder_settle(struct folder *from, struct folder *done, const char *uid, GError 
 	return how;
 }
 
+enum outcome
+folder_remove(struct folder *folder, const char *uid, GError **error)
+{
+	const struct entry *mail;
+	enum outcome how = folder_find(folder, uid, true, &mail, error);
+	enum maildir_sub sub;
+
+	if (how != DONE)
+		return how;
+	if (!mail)
+		return fail(error, NEVER, "gone");
+	sub = mail->sub;
+	if (unlinkat(folder->fds[sub], mail->name, 0) < 0 && errno != ENOENT)
+		return failed(error, "cannot remove", mail->name);
+	folder_forget(folder, uid);
+	return sync_directory(folder->fds[sub], folder->name, error);
+}
+
 /* ---- delivering ------------------------------------------------------------------------- */
 
 static enum outcome

@@ -62,6 +62,8 @@ int folder_open_mail(struct folder *, const char *uid, struct stat *, GError **e
 /* Moves one mail from a folder to another, durably; never overwrites other content. */
 enum outcome folder_settle(struct folder *from, struct folder *done, const char *uid,
 	GError **error);
+/* Removes one for good, durably.  NEVER: it is not there. */
+enum outcome folder_remove(struct folder *, const char *uid, GError **error);
 /* Writes a mail as new/NAME, durably; a repeat replaces it. */
 enum outcome folder_deliver(struct folder *, const char *name, const void *, gsize, GError **error);
 

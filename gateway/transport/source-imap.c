@@ -462,6 +462,7 @@ imap_source_folders(void *box, GPtrArray *names)
 const struct source_kind source_imap = {
 	.type = "imap", .open = imap_source_open, .close = imap_source_close,
 	.list = imap_source_list, .expect = imap_source_expect, .take = imap_source_take,
-	.settle = imap_source_settle, .wait = imap_source_wait, .room = imap_source_room,
+	.settle = imap_source_settle, .remove = imap_source_remove,
+	.wait = imap_source_wait, .room = imap_source_room,
 	.folders = imap_source_folders, .check = imap_source_check,
 };

@@ -321,6 +321,22 @@ tree_settle(void *box, const char *folder_name, enum target target, const char *
 	return DONE;
 }
 
+static enum outcome
+tree_remove(void *box, const char *folder_name, const char *const *uids, GPtrArray *out,
+	GError **error)
+{
+	struct folder *folder;
+	enum outcome how = enter(box, folder_name, &folder, error);
+
+	for (; how == DONE && *uids; uids++) {
+		g_autoptr(GError) why = NULL;
+		enum outcome one = folder_remove(folder, *uids, &why);
+
+		g_ptr_array_add(out, settled_new(one, why ? why->message : NULL, NULL, NULL));
+	}
+	return how;
+}
+
 /* ---- folders ------------------------------------------------------------------------------- */
 
 static void
@@ -414,6 +430,6 @@ tree_check(const struct source_settings *settings, GPtrArray *lines)
 
 const struct source_kind source_maildir = {
 	.type = "maildir", .open = tree_open, .close = tree_close, .list = tree_list,
-	.take = tree_take, .settle = tree_settle, .room = tree_room, .folders = tree_folders,
-	.check = tree_check,
+	.take = tree_take, .settle = tree_settle, .remove = tree_remove, .room = tree_room,
+	.folders = tree_folders, .check = tree_check,
 };

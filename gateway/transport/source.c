@@ -231,6 +231,16 @@ source_settle_many(struct source *source, const char *folder, enum target target
 }
 
 enum outcome
+source_remove_many(struct source *source, const char *folder, const char *const *uids,
+	GPtrArray **out, GError **error)
+{
+	*out = g_ptr_array_new_with_free_func(free_settled);
+	if (!source->kind->remove)
+		return fail(error, NEVER, "this type of mailbox has no done folder");
+	return source->kind->remove(source->box, folder, uids, *out, error);
+}
+
+enum outcome
 source_settle(struct source *source, const char *folder, const char *uid, GError **error)
 {
 	const char *const uids[] = { uid, NULL };

@@ -33,6 +33,9 @@ struct source_kind {
 	/* out: struct settled, empty when handed in */
 	enum outcome (*settle)(void *box, const char *folder, enum target,
 		const char *const *uids, GPtrArray *out, GError **);
+	/* the same; or NULL */
+	enum outcome (*remove)(void *box, const char *folder, const char *const *uids,
+		GPtrArray *out, GError **);
 	/* or NULL */
 	enum outcome (*wait)(void *box, const char *folder, guint seconds, int fd, bool *news,
 		GError **);

@@ -77,6 +77,9 @@ struct settled { enum outcome how; char *why, *identity, *uid; };	/* the last tw
 void settled_free(struct settled *);
 enum outcome source_settle_many(struct source *, const char *folder, enum target, const char *const *uids,
 	GPtrArray **out, GError **error);
+/* Removes mails of the done folder for good, and no others.  *out as above, NEVER: no longer there. */
+enum outcome source_remove_many(struct source *, const char *folder, const char *const *uids, GPtrArray **out,
+	GError **error);
 /* One mail, into the done folder.  DONE also if it is there already. */
 enum outcome source_settle(struct source *, const char *folder, const char *uid, GError **error);
 /* Until the server tells of something new in the folder, `fd` can be read, or the time is over; *news: the first.

@@ -70,7 +70,7 @@ flow_tests += tests/flow/ingest.py tests/flow/evidence.py
 flow_tests += tests/flow/hosted.py tests/flow/outage.py tests/flow/queue.py tests/flow/bounces.py
 flow_tests += tests/flow/starved.py tests/flow/points.py
 flow_tests += tests/flow/backup.py tests/flow/ledger2.py tests/flow/digest.py tests/flow/replay.py tests/flow/retention.py
-flow_tests += tests/flow/pop3.py tests/flow/pop3-kill.py
+flow_tests += tests/flow/keep.py tests/flow/pop3.py tests/flow/pop3-kill.py
 flow_tests += tests/flow/alarm.py tests/flow/token.py
 EXTRA_DIST += $(flow_tests) tests/flow/flow.py tests/flow/servers.py tests/flow/people.py tests/flow/packets.py \
 	tests/flow/realsite.py tests/flow/popsite.py tests/flow/mailset.py tests/flow/hosting.py \

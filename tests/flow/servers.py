@@ -376,7 +376,7 @@ class Servers:
 		os.chmod(self.folder, 0o755)
 		running.append(self)
 		self.dovecot = self.postfix = None
-		self.quota = quota
+		self.quota, self.placed = quota, 0
 		self.root = os.geteuid() == 0
 		self.owner = pwd.getpwnam("nobody") if self.root else pwd.getpwuid(os.geteuid())
 		self.why_no_postfix = None if postfix and POSTFIX and self.root else \
@@ -595,9 +595,10 @@ class Servers:
 		"""Straight into the Maildir of a user, for many; `when` they arrived."""
 		self.count(user, folder)	# Dovecot makes it
 		root = self.path("mail", user, "Maildir", *([] if folder == "INBOX" else ["." + folder]))
-		for n, raw in enumerate(raws):
+		for raw in raws:
 			at = int(when or time.time())
-			name = f"{at}.P{os.getpid()}Q{n}.mx"
+			self.placed += 1
+			name = f"{at}.P{os.getpid()}Q{self.placed}.mx"
 			temporary = f"{root}/tmp/{name}"
 			with open(temporary, "wb") as file:
 				file.write(raw.replace(b"\r\n", b"\n"))

@@ -458,8 +458,7 @@ static const struct {
 	{ { .hotline = "smime_key = \"\";" }, NULL },
 	{ { .hotline = "smime_key = \"" FPR1 "000000000000000000000000\";" },
 	    "x.conf:4: hotline.smime_key: " LATER },
-	{ { .mailbox = "done_keep = \"30d\";" },
-	    "x.conf:8: mailboxes.0.done_keep: " LATER ": only \"forever\", but for pop3" },
+	{ { .mailbox = "done_keep = \"30d\";" }, NULL },
 	{ { .submission = "per_minute = 5; per_day = 100;" }, NULL },
 	{ { .rest = "alarm = { command = [ \"/bin/true\" ]; };" }, NULL },
 	{ { .rest = "page = { command = [ \"/bin/true\" ]; };" },
@@ -551,7 +550,7 @@ static const struct { const char *mailbox, *submission, *faults; } types[] = {
 	{ "type = \"pop3\"; host = \"h\"; user = \"u\"; folders = [ \"inbox\", \"Junk\" ]; "
 	  "done_keep = \"30d\";", "type = \"maildir\"; path = \"s\";",
 	    "x.conf:2: mailboxes.0.folders.1: \"Junk\": type \"pop3\" has no folder but INBOX\n"
-	    "x.conf:2: mailboxes.0.password_file: is missing, user needs it" },
+	    "x.conf:2: mailboxes.0.password_file: is missing, user needs it, or token_command" },
 	{ "type = \"maildir\";", "type = \"smtp\"; host = \"h\"; token_command = [ \"t\" ];",
 	    "x.conf:2: mailboxes.0.path: is missing, type \"maildir\" needs it\n"
 	    "x.conf:3: submission.user: is missing, token_command needs it" },
