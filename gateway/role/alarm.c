@@ -113,7 +113,7 @@ alarm_clear(struct hub *hub, const char *cause)
 		alarm_free(row);
 		return;
 	}
-	log_event(LOG_NOTICE, "alarm-cleared", "cause=%s", cause);
+	log_event(LOG_NOTICE, "alarm-clear", "cause=%s", cause);
 	hub_journal(hub, (struct id){ { 0 } }, (struct id){ { 0 } }, "alarm-cleared", row->text);
 	if (row->told == 0 && !is_being_told(hub, cause)) {
 		row_drop(hub, cause);	/* nobody was told that it began */

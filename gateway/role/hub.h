@@ -319,7 +319,6 @@ bool backup_covers(struct hub *, const struct mail *);
 
 void token_wanted(struct hub *, struct link *, struct frame *);
 void token_forget(struct hub *);
-void token_accepted(struct hub *);		/* the submission server took a mail */
 char *token_cause(const char *mailbox);		/* of its alarm; NULL: submission.  g_free() */
 
 /* ---- watch.c: what the hub notices by itself, as alarms ------------------ */

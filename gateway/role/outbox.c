@@ -364,7 +364,7 @@ outbox_sent(struct hub *hub, struct link *link, struct frame *frame)
 	} else if (!job->stale) {
 		waiting_open(hub);
 		if (outcome == DONE)
-			token_accepted(hub);
+			alarm_clear(hub, "submission-token");	/* it let us in */
 		out_event(hub, job->row, outcome == DONE ? OUT_EVENT_ACCEPTED : OUT_EVENT_REFUSED,
 			outcome == DONE ? NULL : why);
 	}

@@ -79,12 +79,6 @@ token_forget(struct hub *hub)
 	}
 }
 
-void
-token_accepted(struct hub *hub)
-{
-	alarm_clear(hub, "submission-token");
-}
-
 /* ---- answers ------------------------------------------------------------- */
 
 /* why NULL: the token. */

@@ -535,8 +535,7 @@ test_in_check(void)
 /* whole files with other types of server, faults */
 static const struct { const char *mailbox, *submission, *faults; } types[] = {
 	{ "type = \"imap\"; host = \"h\"; user = \"u\";", "type = \"maildir\"; path = \"s\";",
-	    "x.conf:2: mailboxes.0.password_file: is missing, user needs it, "
-	    "or token_command" },
+	    "x.conf:2: mailboxes.0.password_file: is missing, user needs it, or token_command" },
 	{ "type = \"imap\"; host = \"h\"; user = \"u\"; token_command = [ \"t\" ];",
 	    "type = \"smtp\"; host = \"h\"; user = \"u\"; token_command = [ \"t\", \"a\" ];",
 	    NULL },
