@@ -145,12 +145,6 @@ mail_came(const struct mail *mail)
 }
 
 void
-token_accepted(struct hub *hub)
-{
-	(void)hub;
-}
-
-void
 alarm_raise(struct hub *hub, const char *cause, const char *format, ...)
 {
 	(void)hub;

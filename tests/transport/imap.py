@@ -336,8 +336,8 @@ def check_idle():
 	box.deliver(mail(1))
 	same(driver.open(box.tls_port, ca=right.pem), "done", "open")
 	driver.list()
-	driver.wait(1)	# it may still have something to say of the first mail
-	same(driver.wait(1), ("done", False), "IDLE: nothing new")
+	# At first it may still have something to say of the first mail.
+	ok(any(driver.wait(1) == ("done", False) for _ in range(10)), "IDLE: nothing new")
 	threading.Timer(0.5, box.deliver, (mail(2),)).start()
 	started = time.monotonic()
 	same(driver.wait(60), ("done", True), "IDLE: what arrives is told of")
