@@ -105,8 +105,6 @@ check_secret(struct checking *c, const char *group, const char *type)
 		fault(c, secret, "is missing, user needs it, or token_command");
 	if (!has_user && has_token && g_strcmp0(type, "maildir") != 0)
 		fault(c, user, "is missing, token_command needs it");
-	if (has_token && g_strcmp0(type, "pop3") == 0)
-		fault(c, token, "not yet in this version: not with pop3");
 	if (has_secret && has_token)
 		fault(c, token, "is given beside password_file: only one of them");
 }

@@ -563,7 +563,7 @@ intake_busy(struct hub *hub)
 	for (guint i = 0; i < hub->boxes->len; i++) {
 		const struct intake *box = hub->boxes->pdata[i];
 
-		if (box->phase != PHASE_IDLE || keep_is_busy(box) ||
+		if (box->phase != PHASE_IDLE || (!hub->stopping && keep_is_busy(box)) ||
 		    (hub->once && !hub->stopping && box->polls == 0))
 			return true;
 	}

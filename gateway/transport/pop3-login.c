@@ -74,15 +74,51 @@ login_user(struct pop3 *pop3, const struct server_settings *settings, GError **e
 	return word;
 }
 
+/* Before it says no to a token, the server says why, and waits to be told to go on. */
+static enum pop3_word
+login_token(struct pop3 *pop3, const char *mechanism, char *code, const char *on)
+{
+	g_autofree char *text = NULL;
+	enum pop3_word word = begin_auth(pop3, mechanism, &text);
+
+	if (word == POP3_GO_ON)
+		word = pop3_say(pop3, code, &text);
+	secret_free(code);
+	if (word == POP3_GO_ON)
+		word = pop3_say(pop3, on, &text) == POP3_NO ? POP3_NO : POP3_NOTHING;
+	return word;
+}
+
+static enum pop3_word
+login_oauthbearer(struct pop3 *pop3, const struct server_settings *settings, GError **error)
+{
+	guint port = strcmp(settings->tls, "implicit") == 0 ? POP3_PORT_TLS : POP3_PORT_CLEAR;
+
+	(void) error;
+	return login_token(pop3, "OAUTHBEARER", sasl_oauthbearer(settings->user, settings->host,
+		settings->port ? settings->port : port, pop3_token(pop3)), SASL_OAUTHBEARER_GO_ON);
+}
+
+static enum pop3_word
+login_xoauth2(struct pop3 *pop3, const struct server_settings *settings, GError **error)
+{
+	(void) error;
+	return login_token(pop3, "XOAUTH2", sasl_xoauth2(settings->user, pop3_token(pop3)),
+		SASL_XOAUTH2_GO_ON);
+}
+
 static const struct {
 	const char *mechanism;	/* offered by SASL; NULL: by USER */
-	bool tells;		/* the server gets to see the password */
+	bool by_token;
+	bool tells;		/* the server gets to see the password, or the token */
 	enum pop3_word (*login)(struct pop3 *, const struct server_settings *, GError **);
 } ways[] = {
 	/* best first */
-	{ "SCRAM-SHA-256", false, login_scram },
-	{ "PLAIN",         true,  login_plain },
-	{ NULL,            true,  login_user },
+	{ "OAUTHBEARER",   true,  true,  login_oauthbearer },
+	{ "XOAUTH2",       true,  true,  login_xoauth2 },
+	{ "SCRAM-SHA-256", false, false, login_scram },
+	{ "PLAIN",         false, true,  login_plain },
+	{ NULL,            false, true,  login_user },
 };
 
 static bool
@@ -92,6 +128,8 @@ is_offered(const struct pop3 *pop3, guint way)
 	g_autofree char *upper = sasl ? g_ascii_strup(sasl, -1) : NULL;
 	g_auto(GStrv) words = upper ? g_strsplit(upper, " ", -1) : NULL;
 
+	if (ways[way].by_token != (pop3_token(pop3) != NULL))
+		return false;
 	if (ways[way].mechanism)
 		return words && g_strv_contains((const char *const *) words, ways[way].mechanism);
 	return !pop3_has_capabilities(pop3) || pop3_capability(pop3, "USER");
@@ -144,6 +182,7 @@ pop3_log_in(struct pop3 *pop3, const struct server_settings *settings, const cha
 		if (word != POP3_NO)
 			return pop3_end(pop3, word == POP3_GO_ON ? POP3_NOTHING : word, "login",
 				error);
+		*refused = pop3_token(pop3) != NULL;
 		if (is_elsewise(pop3, &how))
 			return fail(error, how, "login: %s", pop3_words(pop3));
 		if (ways[i].tells)
@@ -151,8 +190,8 @@ pop3_log_in(struct pop3 *pop3, const struct server_settings *settings, const cha
 	}
 	*refused = was_offered;
 	if (!was_offered)
-		return fail(error, NEVER, "login: the server offers none of SCRAM-SHA-256, PLAIN, "
-			"USER");
-	return fail(error, NEVER, "login refused: %s: correct user and password",
-		pop3_words(pop3));
+		return fail(error, NEVER, "login: the server offers none of %s", pop3_token(pop3) ?
+			"OAUTHBEARER, XOAUTH2" : "SCRAM-SHA-256, PLAIN, USER");
+	return fail(error, NEVER, "login refused: %s: correct user and %s", pop3_words(pop3),
+		pop3_token(pop3) ? "token_command" : "password");
 }

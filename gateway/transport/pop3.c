@@ -24,6 +24,7 @@ struct pop3 {
 	bool is_over;
 	const char *nonsense;		/* what ended it, where the stream did not */
 	const char *login;		/* how it was made */
+	const char *token;		/* of the settings; NULL: a password */
 	char *code, *words;		/* of the last answer; NULL */
 	GPtrArray *capabilities;	/* char *; NULL: CAPA is not known */
 };
@@ -353,15 +354,25 @@ set_up(struct pop3 *pop3, bool *login_refused, GError **error)
 	return how == DONE ? ask_capabilities(pop3, error) : how;
 }
 
+const char *
+pop3_token(const struct pop3 *pop3)
+{
+	return pop3->token;
+}
+
 static enum outcome
-check_login(const struct server_settings *settings, GError **error)
+check_login(const struct server_settings *settings, const char **token, GError **error)
 {
 	enum outcome how;
 
-	if (!settings->user || !settings->password)
+	*token = NULL;
+	if (!settings->user || (!settings->password && !settings->token))
 		return fail(error, NEVER, "a POP3 server needs user and password");
 	how = text_refuse("user", settings->user, error);
-	return how == DONE ? text_refuse("the password", settings->password, error) : how;
+	if (how != DONE || settings->password)
+		return how == DONE ? text_refuse("the password", settings->password, error) : how;
+	*token = settings->token(false, error);
+	return *token ? text_refuse("the token", *token, error) : LATER;
 }
 
 enum outcome
@@ -369,16 +380,18 @@ pop3_open(const struct server_settings *settings, struct pop3 **out, bool *login
 	GError **error)
 {
 	struct stream *stream;
-	enum outcome how = check_login(settings, error);
+	const char *token;
+	enum outcome how = check_login(settings, &token, error);
 
 	*out = NULL;
 	*login_refused = false;
 	if (how == DONE)
-		how = stream_open(settings, 995, 110, &stream, error);
+		how = stream_open(settings, POP3_PORT_TLS, POP3_PORT_CLEAR, &stream, error);
 	if (how != DONE)
 		return how;
 	*out = g_new0(struct pop3, 1);
 	(*out)->settings = settings;
+	(*out)->token = token;
 	(*out)->stream = stream;
 	how = set_up(*out, login_refused, error);
 	if (how == DONE)

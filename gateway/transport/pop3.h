@@ -8,6 +8,8 @@
 
 #include "transport/transport.h"
 
+#define POP3_PORT_TLS	995
+#define POP3_PORT_CLEAR	110
 #define POP3_UID_MAX	70	/* RFC 1939 §7 */
 
 struct pop3;
@@ -50,6 +52,8 @@ enum outcome pop3_line(struct pop3 *, GString *line, bool *end, const char *what
  * line end before the last dot is not handed on: *has_end tells that there was one.  put()
  * returning other than DONE ends it, and the session. */
 enum outcome pop3_bytes(struct pop3 *, source_put *, void *data, bool *has_end, GError **error);
+
+const char *pop3_token(const struct pop3 *);	/* to log in with; NULL: by password */
 
 /* ---- pop3-login.c -------------------------------------------------------------------------- */
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define REFUSED_WAIT	300	/* seconds until a refused login is tried again */
+#define EXPIRED_WAIT	300	/* seconds between tokens fetched for a temporary failure */
 
 /* ---- settings ------------------------------------------------------------------------------ */
 
@@ -73,4 +74,21 @@ server_refuse(const struct server_settings *server, const char *why)
 	refused.who = who(server);
 	refused.why = g_strdup(why);
 	refused.until = g_get_monotonic_time() + (gint64) REFUSED_WAIT * G_USEC_PER_SEC;
+}
+
+/* Some servers call it a temporary failure that a token has expired.  Others mean it: then it is
+ * not fetched again for each poll. */
+bool
+server_wants_token(const struct server_settings *server, enum outcome how)
+{
+	static gint64 tried = G_MININT64;
+	gint64 now = g_get_monotonic_time();
+
+	if (!server->token)
+		return false;
+	if (how == LATER && tried > now - (gint64) EXPIRED_WAIT * G_USEC_PER_SEC)
+		return false;
+	if (how == LATER)
+		tried = now;
+	return true;
 }

@@ -16,5 +16,7 @@ void server_clear(struct server_settings *);
  * for a while.  True: not now, *error NEVER with why it was refused. */
 bool server_is_refused(const struct server_settings *, GError **error);
 void server_refuse(const struct server_settings *, const char *why);
+/* A login failed this way (LATER, NEVER): is it worth another token? */
+bool server_wants_token(const struct server_settings *, enum outcome how);
 
 #endif

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <syslog.h>
 
-#define EXPIRED_WAIT	300	/* seconds between tokens fetched for a temporary failure */
 #define UID_TEXT_MAX	21	/* "4294967295.4294967295" */
 
 /* ---- uids ---------------------------------------------------------------------------------- */
@@ -53,21 +52,6 @@ drop(struct account *account)
 	g_hash_table_remove_all(account->ahead);
 }
 
-/* Some servers call it a temporary failure that a token has expired.  Others mean it: then it is
- * not fetched again for each poll. */
-static bool
-may_have_expired(enum outcome how)
-{
-	static gint64 tried = G_MININT64;
-	gint64 now = g_get_monotonic_time();
-
-	if (how == LATER && tried > now - (gint64) EXPIRED_WAIT * G_USEC_PER_SEC)
-		return false;
-	if (how == LATER)
-		tried = now;
-	return true;
-}
-
 /* A token that was refused may have expired: another one is tried, once. */
 static enum outcome
 open_session(struct account *account, bool *was_refused, GError **error)
@@ -76,7 +60,7 @@ open_session(struct account *account, bool *was_refused, GError **error)
 	g_autoptr(GError) why = NULL;
 	enum outcome how = imap_open(server, &account->imap, was_refused, &why);
 
-	if (*was_refused && server->token && may_have_expired(how)) {
+	if (*was_refused && server_wants_token(server, how)) {
 		*was_refused = false;
 		g_clear_error(&why);
 		how = server->token(true, &why) ?

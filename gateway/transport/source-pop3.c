@@ -68,7 +68,13 @@ connect_anew(struct box *box, GError **error)
 	if (server_is_refused(&box->server, error))
 		return NEVER;
 	how = pop3_open(&box->server, &box->pop3, &was_refused, &why);
-	if (was_refused)
+	if (was_refused && server_wants_token(&box->server, how)) {
+		was_refused = false;
+		g_clear_error(&why);
+		how = box->server.token(true, &why) ?
+			pop3_open(&box->server, &box->pop3, &was_refused, &why) : LATER;
+	}
+	if (was_refused && how == NEVER)
 		server_refuse(&box->server, why->message);
 	if (how == DONE) {
 		how = maildrop_look(box->pop3, &box->drop, &why);

@@ -25,7 +25,7 @@ REPORTERS = [f"n{n}@reporter.example" for n in range(8)]
 
 realsite.needs_root()
 tokens = servers.Tokens()
-world = servers.Servers(users=(servers.USER, *REPORTERS), tokens=tokens)
+world = servers.Servers(users=(servers.USER, *REPORTERS), tokens=tokens, pop3=True)
 number = 0
 
 
@@ -181,4 +181,35 @@ site.hooks("clock=+600000")
 same((site.once(), acks(4, 1)), (0, 1), "a good one: it leaves")
 same([acks(n) for n in range(5)], [1] * 5, "everybody has one answer")
 site.balanced("balanced", seen=5)
+
+# ---- POP3 ---------------------------------------------------------------------------------------------------
+
+class PopTokenSite(TokenSite):
+	def configure(self, **settings):
+		super().configure(**settings)
+		text = self.read("ungcuu.conf").replace('type = "imap"', 'type = "pop3"').replace(
+			f"port = {world.imaps_port};", f"port = {world.pop3s_port};").replace('folders = [ "INBOX", "Junk" ];', "")
+		self.write("ungcuu.conf", text)
+
+
+tokens.unauthorized = False
+pop = PopTokenSite(world, hooked=True)
+for mechanisms, name in (("oauthbearer xoauth2", "OAUTHBEARER"), ("xoauth2", "XOAUTH2")):
+	pop.expire()
+	pop.issue()
+	pop.reconnect(mechanisms)
+	number_of_calls = pop.calls()[0]
+	begin = len(world.logs("dovecot.log"))
+	pop.post(report(6))
+	before = acks(6)
+	same(pop.once(), 0, f"POP3 by {name}: --once ends well")
+	same(acks(6, before + 1), before + 1, f"POP3 by {name}: mail in, acknowledgement out")
+	ok(re.search(rf"pop3-login: .*method={name}", log_since(world, "dovecot.log", begin)), f"POP3 by {name}: so Dovecot says",
+		log_since(world, "dovecot.log", begin))
+	same(pop.calls()[0], number_of_calls + 1, f"POP3 by {name}: fetched once")
+pop.expire()
+before = len(tokens.asked)
+same(pop.once(), 1, "POP3: no token is good: --once ends with 1")
+ok(len({token for token, user in tokens.asked[before:]}) <= 2, "POP3: tried at most twice")
+ok("xxxxxxxx" not in pop.log, "POP3: no token in the log")
 done()
