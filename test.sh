@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# test.sh: every test on this machine: packages, build in build/, make check (lint included), the flow tests
+# test.sh: every test on this machine: packages, build in build/, make check-all (lint included), the flow tests
 # once more as an ordinary user when run as root, make distcheck.  UNGCUU_QUICK=1 leaves distcheck out.
 # The last line is "N passed, N failed, N skipped"; exit 0 only if nothing failed.
 set -eu
@@ -28,10 +28,10 @@ count() {	# FOLDER STATUS NAME: adds the results below FOLDER; a failure without
 	fi
 }
 
-echo "== make check"
+echo "== make check-all"
 status=0
-make -C build -k -j "$jobs" check || status=$?
-count build "$status" "make check"
+make -C build -k -j "$jobs" check-all || status=$?
+count build "$status" "make check-all"
 
 if [ "$(id -u)" = 0 ]; then
 	echo "== flow tests as an ordinary user"
