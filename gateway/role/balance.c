@@ -31,6 +31,8 @@ balance_read(struct hub *hub, struct intake *box)
 
 	box->done_folder = g_strdup(done);
 	box->restores = restored != NULL && g_strcmp0(swept, restored) != 0;
+	box->restored_at = box->is_drop && restored != NULL ?
+		g_ascii_strtoll(restored, NULL, 10) : -1;
 	box->compared = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 

@@ -401,8 +401,8 @@ mail_stored(struct hub *hub, struct intake *box, struct wanted *wanted, guint64 
 		.arrived = wanted->arrived, .received = hub->now, .state = MAIL_STORED,
 		.kind = wanted->header_only ? KIND_OVERSIZE : -1,
 		.blob = wanted->blob.id, .sha256 = hex, .next_try = hub->now,
-		.moved = wanted->swept, .silent = wanted->swept &&
-			(box->restores || box->adopt_silent),
+		.moved = wanted->swept, .silent = wanted->arrived <= box->restored_at ||
+			(wanted->swept && (box->restores || box->adopt_silent)),
 	};
 
 	hub_must(mail_add(hub->store, &mail, &error), &error, "mail");

@@ -67,6 +67,7 @@ struct intake {
 	gint64 balance_due;
 	bool sweeps;			/* this poll lists the done folder, too */
 	bool restores;			/* after a restore: what is unknown there is taken in */
+	gint64 restored_at;		/* POP3: what came before it may be answered; ms, -1 */
 	GHashTable *compared;		/* char *: copies whose bytes were looked at; stray? */
 	guint64 strays;			/* of this sweep */
 };

@@ -8,13 +8,14 @@ import hashlib
 import os
 import random
 import re
+import shutil
 import time
 
 from flow import done, mail, note, ok, same, wait_until
 from popsite import DAY, PopSite, acks, needs_dovecot, report
 from servers import PASSWORD, Servers
 
-USERS = tuple(f"hop-thu-{name}@example.vn" for name in ("chinh", "xoa", "sai", "lon"))
+USERS = tuple(f"hop-thu-{name}@example.vn" for name in ("chinh", "xoa", "sai", "lon", "lai"))
 needs_dovecot()
 world = Servers(users=USERS, postfix=False, pop3=True)
 
@@ -138,6 +139,29 @@ def check_oversize():
 	same((box["accounted"]["report"], box["accounted"]["oversize"]), (1, 1), "and counted")
 
 
+# ---- restored from a backup ------------------------------------------------------------------------------------------
+
+def check_restore():
+	site = PopSite(world, USERS[4])
+	site.post(report(1))
+	same((site.once(), len(acks(site))), (0, 1), "a mail, then a backup")
+	same(site.ctl("backup", site.path("backup"))["exit"], 0, "which is made")
+	site.post(report(2))
+	same((site.once(), len(acks(site))), (0, 2), "a mail after it")
+	for name in ("db/ungcuu.db", "db/ungcuu.db-wal", "db/ungcuu.db-shm"):
+		if os.path.exists(site.path(name)):
+			os.remove(site.path(name))
+	shutil.rmtree(site.path("spool"))
+	restored = site.ctl("restore", site.path("backup"))
+	ok(restored["exit"] == 0, "the store is lost, and restored", restored)
+	same((site.once(), len(acks(site)), len(site.tickets())), (0, 2, 2),
+		"what came after the backup has its ticket again, and no second answer")
+	time.sleep(1)	# Received: tells whole seconds
+	site.post(report(3))
+	same((site.once(), len(acks(site))), (0, 3), "what comes later is answered")
+	site.balanced("balanced", seen=3)
+
+
 # ---- settings, wrong server ----------------------------------------------------------------------------------------
 
 def check_settings():
@@ -166,7 +190,7 @@ def check_settings():
 	same((site.once(), len(acks(site)), site.ctl("status")["exit"]), (0, 1, 0), "the right one: taken, answered, all well")
 
 
-for check in (check_main, check_keep, check_oversize, check_settings):
+for check in (check_main, check_keep, check_oversize, check_restore, check_settings):
 	note(check.__name__)
 	began = time.monotonic()
 	check()
