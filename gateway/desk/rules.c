@@ -112,6 +112,10 @@ static const struct rule rules[] = {
 			FIXED),
 		NOTED("duplicate", "came again, and the earlier copy could not be answered",
 			FIXED) } },
+	/* Its kind stays: what is with us is a header, whoever asks. */
+	{ PLACE, OVERSIZE | TWIN, NOTHING, NOTHING, {
+		FILED("oversize", "the same as an earlier mail, as far as its header tells", FIXED),
+		NOTED("duplicate", "came again", FIXED) } },
 	{ PLACE, TWIN, NOTHING, NOTHING, {
 		FILED("duplicate", "same Message-ID, Date, From and body as an earlier mail",
 			FIXED),

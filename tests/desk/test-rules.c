@@ -147,7 +147,7 @@ static const struct row {
 	{ "too large, from junk", ANYONE, "Sự cố", "", NULL, OVERSIZE | FROM_JUNK, PROOF_NONE, NONE,
 		"file oversize, open oversize, note from-junk, note no-answer" },
 	{ "too large, a copy", ANYONE, "Sự cố", "", NULL, OVERSIZE | TWIN, PROOF_NONE, NONE,
-		"file duplicate, note duplicate" },
+		"file oversize, note duplicate" },
 	{ "too large, on its thread", ANYONE, TAGGED, "", NULL, OVERSIZE | ON_THREAD, PROOF_CODE,
 		NONE, "file oversize, append reply, mail T35 to " ANYONE },
 	{ "too large, on its thread, just told", ANYONE, TAGGED, "", NULL,
