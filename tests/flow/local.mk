@@ -63,14 +63,14 @@ flow_tests += tests/flow/main.py tests/flow/threads.py tests/flow/clock.py tests
 	tests/flow/protected.py tests/flow/thief.py tests/flow/opening.py tests/flow/budget.py \
 	tests/flow/keys.py tests/flow/review3.py tests/flow/real.py tests/flow/arriving.py \
 	tests/flow/oversize.py tests/flow/adopt.py tests/flow/evidence.py tests/flow/hosted.py \
-	tests/flow/outage.py tests/flow/queue.py tests/flow/bounces.py tests/flow/starved.py \
+	tests/flow/outage.py tests/flow/outqueue.py tests/flow/bounces.py tests/flow/starved.py \
 	tests/flow/points.py tests/flow/backup.py tests/flow/digest.py tests/flow/replay.py \
 	tests/flow/retention.py tests/flow/keep.py tests/flow/pop3.py tests/flow/alarm.py \
 	tests/flow/dmarc.py tests/flow/copies.py tests/flow/drill.py tests/flow/loops.py tests/flow/flood.py
 # Those that take longest, or mostly wait: make check-long.
 long_tests += tests/flow/faults.py tests/flow/canary.py tests/flow/deaths.py tests/flow/hostile.py \
 	tests/flow/service.py tests/flow/real-faults.py tests/flow/real-kill.py tests/flow/real-stall.py \
-	tests/flow/ingest.py tests/flow/token.py tests/flow/pop3-kill.py
+	tests/flow/ingest.py tests/flow/bearer.py tests/flow/pop3-kill.py
 EXTRA_DIST += $(flow_tests) $(long_tests) tests/flow/flow.py tests/flow/servers.py tests/flow/people.py tests/flow/packets.py \
 	tests/flow/realsite.py tests/flow/popsite.py tests/flow/mailset.py tests/flow/hosting.py \
 	tests/corpus/protected/make-protected.py

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 #
-# token: logins by access token (OAUTHBEARER, XOAUTH2) with real Dovecot and Postfix, which ask a small server of
+# bearer: logins by access token (OAUTHBEARER, XOAUTH2) with real Dovecot and Postfix, which ask a small server of
 # this test whose a token is.  A token that expires is fetched once more; a command that fails is loud and harmless.
 
 import os

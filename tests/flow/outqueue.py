@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 #
-# queue: what a person says about one outgoing mail: show, retry, cancel; in every state, while it is being made, while
+# outqueue: what a person says about one outgoing mail: show, retry, cancel; in every state, while it is being made, while
 # it is on its way, and by ids that are none.
 
 import threading
