@@ -72,8 +72,9 @@ same((gpg.once(), gpg.hooks_left()), (75, []), "each time: no fault of the confi
 # gpg is killed while it signs an answer: the agent is stopped so that it is met there.
 signing = Site(hooked=True)
 signing.daemon_start()
-agent = next(pid for pid in children(signing.daemon.pid) if "gpg-agent" in program(pid))
-os.kill(agent, signal.SIGSTOP)
+agents = [pid for pid in children(signing.daemon.pid) if "gpg-agent" in program(pid)]
+for agent in agents:
+	os.kill(agent, signal.SIGSTOP)
 signing.deliver(mail())
 
 
@@ -84,7 +85,8 @@ def signers():
 ok(wait_until(signers, 20), "gpg waits for its agent")
 for pid in signers():
 	os.kill(pid, signal.SIGKILL)
-os.kill(agent, signal.SIGCONT)
+for agent in agents:
+	os.kill(agent, signal.SIGCONT)
 ok(wait_until(lambda: "event=later state=planned" in signing.daemon_text() or "state=held" in signing.daemon_text(), 20),
 	"gpg killed while it signs: told")
 same(states(signing), ["planned"], "the answer waits for another try, it is not held")
